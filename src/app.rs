@@ -1,0 +1,88 @@
+//! What every handler has: the settings, the database, the clock, the keys. Built once, passed to
+//! all.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::auth::{KeyError, Keys, Passwords};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::db::{Db, DbError};
+use crate::error::ApiError;
+use crate::hits::Salts;
+
+/// The service's shared parts; cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The database.
+    pub db: Db,
+    /// The one source of "now".
+    pub clock: Clock,
+    /// The key of access tokens.
+    pub keys: Arc<Keys>,
+    /// The pool that checks passwords.
+    pub passwords: Passwords,
+    /// The salts of visitor hashes.
+    pub salts: Salts,
+}
+
+/// Why the service can't start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The database can't be used.
+    #[error("DATABASE_URL: {0}")]
+    Database(#[from] DbError),
+    /// The signing key can't be used.
+    #[error("LANMU_SIGNING_KEY_FILE {0}")]
+    Key(#[from] KeyError),
+    /// Something else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<diesel::result::Error> for StartError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+impl From<ApiError> for StartError {
+    fn from(error: ApiError) -> Self {
+        Self::Other(error.to_string())
+    }
+}
+
+impl App {
+    /// Migrates the database, loads the signing key (or makes it on the first start).
+    pub async fn build(config: Config, clock: Clock) -> Result<Self, StartError> {
+        for migration in Db::migrate(&config.db())? {
+            tracing::info!(%migration, "migrated");
+        }
+        let db = Db::new(&config.db());
+        let issuer = config.site.url.clone().unwrap_or_else(|| "lanmu".to_owned());
+        let keys = match &config.signing_key_file {
+            Some(path) => Keys::from_file(path, &issuer)?,
+            None => {
+                let now = clock.now();
+                db.write(move |conn| {
+                    Keys::from_database(conn, now, &issuer).map_err(StartError::from)
+                })
+                .await?
+            }
+        };
+        Ok(Self {
+            config: Arc::new(config),
+            db,
+            clock,
+            keys: Arc::new(keys),
+            passwords: Passwords::new()?,
+            salts: Salts::default(),
+        })
+    }
+}

@@ -1,0 +1,494 @@
+//! Articles, as their editors see them.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put};
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::auth::{Caller, Can, Permission, Publish, ReadContent, WriteContent};
+use crate::error::{ApiError, ApiResult, Code, FaultCode};
+use crate::http::answer::managed;
+use crate::http::body::{Body, MergePatch, OptionalBody};
+use crate::http::fields::{Check, Member};
+use crate::http::paging::{Paging, PagingParams};
+use crate::http::params::{FromParams, Params, Reader};
+use crate::http::precondition::{IfMatch, RequiredIfMatch};
+use crate::http::reference::path_id;
+use crate::sections;
+
+use super::handlers::{FilterParams, FilterQuery};
+use super::lists::{self, Direction, ManagedFilter, ManagedSort};
+use super::rules::{Action, Status};
+use super::store::{self, Stored, Writer};
+use super::wire::{
+    ArticleCreate, ArticlePatch, ArticlePut, Edits, ManagedArticle, ManagedArticleList,
+    Publication, PublishInput, is_external_id,
+};
+
+/// In which state, by whom, in which order.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `ListQuery` reads")]
+struct ListParams {
+    /// Only in this state: `draft`, `scheduled`, `published`, `archived` or `trashed`.
+    #[param(pattern = "^(draft|scheduled|published|archived|trashed)$", example = "draft")]
+    status: Option<String>,
+    /// Only made by this account: its id.
+    #[param(minimum = 1)]
+    created_by: Option<i64>,
+    /// `published_at` (of drafts without one: when they were made), `updated_at`, `created_at` or
+    /// `title` (Chinese by pinyin), each with `-` for descending.
+    #[param(pattern = "^-?(published_at|updated_at|created_at|title)$", default = "-updated_at", example = "-updated_at")]
+    sort: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct ListQuery {
+    filter: FilterQuery,
+    status: Option<Status>,
+    created_by: Option<i64>,
+    sort: ManagedSort,
+    paging: Paging,
+}
+
+impl FromParams for ListQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        let statuses = Status::ALL.map(|status| (status.as_str(), status));
+        let sort = reader
+            .choice("sort", ManagedSort::CHOICES)
+            .unwrap_or(ManagedSort::UpdatedAt(Direction::Descending));
+        Self {
+            filter: FilterQuery::from_params(reader),
+            status: reader.choice("status", &statuses),
+            created_by: reader.integer("created_by", 1..=i64::MAX),
+            paging: Paging::read(reader, sort.name(), true),
+            sort,
+        }
+    }
+}
+
+/// List all articles
+///
+/// Articles in every state, without their bodies.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "listManagedArticles",
+    params(ListParams, FilterParams, PagingParams),
+    responses((status = 200, description = "A page of articles", body = ManagedArticleList)),
+)]
+#[get("/v1/admin/articles")]
+pub async fn list(
+    _: Can<ReadContent>,
+    app: Data<App>,
+    query: Params<ListQuery>,
+) -> ApiResult<HttpResponse> {
+    let (query, zone, now) = (query.0, app.config.site.zone, app.clock.now());
+    let (list, link) = app
+        .db
+        .read(move |conn| {
+            let section_ids = match &query.filter.section {
+                Some(reference) => {
+                    let tree = sections::store::tree(conn)?;
+                    let id = sections::any_filter(conn, &tree, "section", reference)?.id;
+                    Some(if query.filter.subsections { tree.subtree(id) } else { vec![id] })
+                }
+                None => None,
+            };
+            let filter = ManagedFilter {
+                shared: query.filter.filter(zone),
+                section_ids,
+                status: query.status,
+                created_by: query.created_by,
+            };
+            let found = lists::managed_page_ids(conn, &filter, query.sort, &query.paging, now)?;
+            let data = lists::managed_summaries(conn, &found.items, now)?;
+            let (page, link) = query.paging.describe(&found);
+            Ok::<_, ApiError>((ManagedArticleList { data, page }, link))
+        })
+        .await?;
+    managed::list(&list, link)
+}
+
+fn may_publish(caller: &Caller) -> ApiResult<()> {
+    if caller.role.may(Permission::Publish) {
+        Ok(())
+    } else {
+        Err(ApiError::new(Code::Forbidden, "the account's role does not allow publishing"))
+    }
+}
+
+/// What publishing is asked for in a body: absent and null are none.
+fn checked_publication(
+    check: &mut Check,
+    caller: &Caller,
+    publish: Member<PublishInput>,
+) -> ApiResult<Option<Publication>> {
+    let Some(publish) = publish.given() else { return Ok(None) };
+    may_publish(caller)?;
+    Ok(Some(publish.checked(check, "/publish")))
+}
+
+/// Create an article
+///
+/// Made as a draft with a title, a section and what else is given; `publish` publishes it in the
+/// same transaction. Without a slug, one is made from the title, Chinese by pinyin. HTML is
+/// sanitised by an allow-list, Markdown is rendered and then sanitised; what was sent is kept.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "createArticle", request_body = ArticleCreate,
+    responses(
+        (status = 201, description = "The article", body = ManagedArticle),
+        (status = 409, description = "The slug or the external id is in use"),
+    ),
+)]
+#[post("/v1/admin/articles")]
+pub async fn create(
+    caller: Can<WriteContent>,
+    app: Data<App>,
+    _: Params<()>,
+    body: Body<ArticleCreate>,
+) -> ApiResult<HttpResponse> {
+    let mut check = Check::default();
+    let mut body = body.0;
+    let publish = std::mem::take(&mut body.publish);
+    let edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
+    let publication = checked_publication(&mut check, &caller.caller, publish)?;
+    check.finish()?;
+    let now = app.clock.now();
+    let writer = Writer { user_id: Some(caller.caller.user_id), now };
+    let stored =
+        app.db.write(move |conn| store::create(conn, edits, publication, writer)).await?;
+    created(stored, now)
+}
+
+fn created(stored: Stored, now: crate::db::Timestamp) -> ApiResult<HttpResponse> {
+    let article = lists::managed(stored, now);
+    let location = format!("/v1/admin/articles/{}", article.id);
+    managed::created(&article, article.version, &location)
+}
+
+/// Read an article in management
+///
+/// One article in any state, with the body as its author wrote it. Its `ETag` is the version for
+/// `If-Match`.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "getManagedArticle",
+    params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
+    responses((status = 200, description = "The article", body = ManagedArticle)),
+)]
+#[get("/v1/admin/articles/{id}")]
+pub async fn read(
+    _: Can<ReadContent>,
+    app: Data<App>,
+    req: HttpRequest,
+    path: Path<String>,
+    _: Params<()>,
+) -> ApiResult<HttpResponse> {
+    let (id, now) = (path_id(&path, "article")?, app.clock.now());
+    let stored = app.db.read(move |conn| store::find(conn, id)).await?;
+    let article = lists::managed(stored, now);
+    // Time alone changes the status, so the version doesn't tell whether the client is up to date.
+    let timed = article.published_at.is_some() || article.expires_at.is_some();
+    if timed {
+        managed::ok(&article, article.version)
+    } else {
+        managed::read(&req, &article, article.version)
+    }
+}
+
+/// Change an article
+///
+/// JSON Merge Patch of its editable members; `status` changes only by actions. A change of a public
+/// article is live at once, needs the publish permission and keeps publish's conditions.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "updateArticle",
+    params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
+    request_body(content(
+        (ArticlePatch = "application/merge-patch+json"),
+        (ArticlePatch = "application/json"),
+    )),
+    responses(
+        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 409, description = "The slug or the external id is in use"),
+    ),
+)]
+#[patch("/v1/admin/articles/{id}")]
+pub async fn patch(
+    caller: Can<WriteContent>,
+    app: Data<App>,
+    path: Path<String>,
+    _: Params<()>,
+    if_match: RequiredIfMatch,
+    body: MergePatch<ArticlePatch>,
+) -> ApiResult<HttpResponse> {
+    let (id, now) = (path_id(&path, "article")?, app.clock.now());
+    let locale = app.config.site.locale.clone();
+    let (caller, body) = (caller.caller, body.0);
+    let stored = app
+        .db
+        .write(move |conn| {
+            let was = store::find(conn, id)?;
+            if_match.0.check(was.row.version)?;
+            let mut check = Check::default();
+            let before = was.edits(&locale);
+            let edits = body.apply(&mut check, before.clone());
+            check.finish()?;
+            let moves_date = edits.published_at != before.published_at;
+            if was.row.status_at(now).is_released() || moves_date {
+                may_publish(&caller)?;
+            }
+            let writer = Writer { user_id: Some(caller.user_id), now };
+            store::update(conn, &was, edits, None, writer)
+        })
+        .await?;
+    answer(stored, now)
+}
+
+fn answer(stored: Stored, now: crate::db::Timestamp) -> ApiResult<HttpResponse> {
+    let article = lists::managed(stored, now);
+    managed::ok(&article, article.version)
+}
+
+/// Whether for good.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `DeleteQuery` reads")]
+struct DeleteParams {
+    /// `true`: delete what is in the trash for good.
+    #[param(default = false)]
+    permanent: Option<bool>,
+}
+
+#[derive(Debug)]
+pub struct DeleteQuery {
+    permanent: bool,
+}
+
+impl FromParams for DeleteQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        Self { permanent: reader.boolean("permanent").unwrap_or(false) }
+    }
+}
+
+/// Trash an article, or delete it for good
+///
+/// Puts the article into the trash, out of readers' sight. With `permanent=true` deletes what is
+/// in the trash for good; its id is never used again.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "deleteArticle",
+    params(
+        ("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12),
+        DeleteParams,
+    ),
+    responses(
+        (status = 204, description = "Trashed or deleted"),
+        (status = 409, description = "It is in the trash already, or, with `permanent=true`, isn't"),
+    ),
+)]
+#[delete("/v1/admin/articles/{id}")]
+pub async fn delete(
+    caller: Can<WriteContent>,
+    app: Data<App>,
+    path: Path<String>,
+    query: Params<DeleteQuery>,
+    if_match: IfMatch,
+) -> ApiResult<HttpResponse> {
+    let (id, now) = (path_id(&path, "article")?, app.clock.now());
+    let permanent = query.0.permanent;
+    app.db
+        .write(move |conn| {
+            let was = store::find(conn, id)?;
+            if permanent || was.row.status_at(now).is_released() {
+                may_publish(&caller.caller)?;
+            }
+            if_match.check(was.row.version)?;
+            if permanent {
+                store::delete(conn, &was, now)
+            } else {
+                store::take(conn, was, Action::Trash, now).map(drop)
+            }
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Publish an article
+///
+/// Makes it public, now or at an instant ahead (`scheduled`). The first time the date is now if
+/// none is given, later it stays. It needs a body or `external_url`. A body is not needed.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "publishArticle",
+    params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
+    request_body = Option<PublishInput>,
+    responses(
+        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 409, description = "It is in the trash"),
+    ),
+)]
+#[post("/v1/admin/articles/{id}/publish")]
+pub async fn publish(
+    _: Can<Publish>,
+    app: Data<App>,
+    path: Path<String>,
+    _: Params<()>,
+    if_match: IfMatch,
+    body: OptionalBody<PublishInput>,
+) -> ApiResult<HttpResponse> {
+    let (id, now) = (path_id(&path, "article")?, app.clock.now());
+    let mut check = Check::default();
+    let publication = body.0.checked(&mut check, "");
+    check.finish()?;
+    let stored = app
+        .db
+        .write(move |conn| {
+            let was = store::find(conn, id)?;
+            if_match.check(was.row.version)?;
+            store::publish(conn, was, publication, now)
+        })
+        .await?;
+    answer(stored, now)
+}
+
+async fn take(
+    app: &App,
+    id: i64,
+    if_match: IfMatch,
+    action: Action,
+) -> ApiResult<HttpResponse> {
+    let now = app.clock.now();
+    let stored = app
+        .db
+        .write(move |conn| {
+            let was = store::find(conn, id)?;
+            if_match.check(was.row.version)?;
+            store::take(conn, was, action, now)
+        })
+        .await?;
+    answer(stored, now)
+}
+
+/// An action's body: nothing, or an object with nothing in it.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoMembers {}
+
+/// Take an article back
+///
+/// A published article becomes `archived`, a scheduled one a draft again.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "unpublishArticle",
+    params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
+    responses(
+        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 409, description = "It is neither published nor scheduled"),
+    ),
+)]
+#[post("/v1/admin/articles/{id}/unpublish")]
+pub async fn unpublish(
+    _: Can<Publish>,
+    app: Data<App>,
+    path: Path<String>,
+    _: Params<()>,
+    if_match: IfMatch,
+    _: OptionalBody<NoMembers>,
+) -> ApiResult<HttpResponse> {
+    take(&app, path_id(&path, "article")?, if_match, Action::Unpublish).await
+}
+
+/// Take an article out of the trash
+///
+/// It becomes a draft.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "restoreArticle",
+    params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
+    responses(
+        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 409, description = "It is not in the trash"),
+    ),
+)]
+#[post("/v1/admin/articles/{id}/restore")]
+pub async fn restore(
+    _: Can<WriteContent>,
+    app: Data<App>,
+    path: Path<String>,
+    _: Params<()>,
+    if_match: IfMatch,
+    _: OptionalBody<NoMembers>,
+) -> ApiResult<HttpResponse> {
+    take(&app, path_id(&path, "article")?, if_match, Action::Restore).await
+}
+
+/// Create or replace an article of another system
+///
+/// For systems that push: creates the article with this external id (201), or replaces it (200);
+/// members left out become null, but the slug stays. `publish` publishes it in the same
+/// transaction.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "putExternalArticle",
+    params(("external_id" = String, Path, description = "The article's id in the other system", min_length = 1, max_length = 200, pattern = "^[A-Za-z0-9._:~-]+$", example = "cms-2026-0131")),
+    request_body = ArticlePut,
+    responses(
+        (status = 200, description = "The article, replaced", body = ManagedArticle),
+        (status = 201, description = "The article, new", body = ManagedArticle),
+        (status = 409, description = "The slug is in use, or the article is in the trash"),
+    ),
+)]
+#[put("/v1/admin/external-articles/{external_id}")]
+pub async fn put_external(
+    caller: Can<WriteContent>,
+    app: Data<App>,
+    path: Path<String>,
+    _: Params<()>,
+    if_match: IfMatch,
+    body: Body<ArticlePut>,
+) -> ApiResult<HttpResponse> {
+    let external_id = path.into_inner();
+    if !is_external_id(&external_id) {
+        return Err(ApiError::not_found("external id: use 1 to 200 of A-Z, a-z, 0-9 and ._:~-"));
+    }
+    let (caller, now) = (caller.caller, app.clock.now());
+    let mut body = body.0;
+    let mut check = Check::default();
+    let publish = std::mem::take(&mut body.publish);
+    if let Member::Given(given) = &body.external_id
+        && *given != external_id
+    {
+        let detail = "must be the one in the path, or be left out";
+        check.fault("/external_id", FaultCode::Conflicting, detail);
+    }
+    let mut edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
+    let publication = checked_publication(&mut check, &caller, publish)?;
+    check.finish()?;
+    edits.external_id = Some(external_id.clone());
+    let (is_new, stored) = app
+        .db
+        .write(move |conn| {
+            let writer = Writer { user_id: Some(caller.user_id), now };
+            let Some(id) = store::find_external(conn, &external_id)? else {
+                if if_match != IfMatch::Absent {
+                    let detail = "there is no article with this external id yet";
+                    return Err(ApiError::new(Code::VersionMismatch, detail));
+                }
+                let stored = store::create(conn, edits, publication, writer)?;
+                return Ok((true, stored));
+            };
+            let was = store::find(conn, id)?;
+            if_match.check(was.row.version)?;
+            let status = was.row.status_at(now);
+            if status == Status::Trashed {
+                let detail = "the article is in the trash: restore or delete it first";
+                return Err(ApiError::new(Code::InvalidTransition, detail));
+            }
+            if status.is_released() {
+                may_publish(&caller)?;
+            }
+            // A replaced article that is released keeps its date unless it is given a new one.
+            if edits.published_at.is_none() && publication.is_none() && status.is_released() {
+                edits.published_at = was.row.published_at;
+            }
+            if edits.published_at.is_none() && publication.is_some() {
+                edits.published_at = was.row.published_at;
+            }
+            Ok((false, store::update(conn, &was, edits, publication, writer)?))
+        })
+        .await?;
+    if is_new { created(stored, now) } else { answer(stored, now) }
+}

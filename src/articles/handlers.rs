@@ -1,0 +1,457 @@
+//! Articles, as readers see them.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse, get};
+use qrcode::render::svg;
+use qrcode::{EcLevel, QrCode};
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::clock::SiteZone;
+use crate::db::{Conn, Timestamp};
+use crate::error::{ApiError, ApiResult, FaultCode};
+use crate::http::answer::{Delivery, REVALIDATE};
+use crate::http::paging::{Found, PagesOnlyParams, Paging, PagingParams};
+use crate::http::params::{DayOrInstant, FromParams, Params, Reader};
+use crate::http::reference::Ref;
+use crate::sections::{self, Tree};
+use crate::visibility::deliver;
+
+use super::lists::{self, Direction, Filter, Include, Sort};
+use super::resolve_public;
+use super::wire::{Archive, Article, ArticleList, Neighbors, TagList};
+
+/// What articles are filtered by.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `FilterQuery` reads")]
+pub struct FilterParams {
+    /// Only articles in this section, by `also_in` too: its id or slug.
+    #[param(max_length = 120, example = "news")]
+    section: Option<String>,
+    /// Whether those below it are meant, too.
+    #[param(default = true)]
+    subsections: Option<bool>,
+    /// Only with this tag.
+    #[param(max_length = 60, example = "海洋")]
+    tag: Option<String>,
+    /// Only with this key word.
+    #[param(max_length = 60)]
+    keyword: Option<String>,
+    /// Only from the source of this name.
+    #[param(max_length = 200)]
+    source: Option<String>,
+    /// Only by this author.
+    #[param(max_length = 200)]
+    author: Option<String>,
+    /// Only in this language (BCP 47).
+    #[param(max_length = 35, example = "zh-CN")]
+    lang: Option<String>,
+    /// Only featured ones, or only others.
+    featured: Option<bool>,
+    /// Only those that are pinned now, or only others.
+    pinned: Option<bool>,
+    /// Published at this instant (RFC 3339) or on this day (`YYYY-MM-DD`, the site's) or later.
+    #[param(max_length = 40, example = "2026-01-01")]
+    published_from: Option<String>,
+    /// Published before this instant, or on this day or earlier.
+    #[param(max_length = 40, example = "2026-12-31")]
+    published_to: Option<String>,
+    /// Only these: up to 100 ids separated by commas. Unknown ones are left out.
+    #[param(max_length = 1000, pattern = "^[0-9]+(,[0-9]+)*$")]
+    ids: Option<String>,
+}
+
+/// What a request filters articles by.
+#[derive(Debug)]
+pub struct FilterQuery {
+    /// The section, before it is looked up.
+    pub section: Option<Ref>,
+    /// Whether those below it are meant, too.
+    pub subsections: bool,
+    filter: Filter,
+    from: Option<DayOrInstant>,
+    to: Option<DayOrInstant>,
+}
+
+impl FromParams for FilterQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        let lang = reader.text("lang").map(|text| {
+            crate::http::fields::canonical_language(&text).unwrap_or_else(|| {
+                reader.fault("lang", FaultCode::Invalid, "must be a language tag (BCP 47)");
+                text
+            })
+        });
+        let filter = Filter {
+            tag: reader.text("tag"),
+            keyword: reader.text("keyword"),
+            source: reader.text("source"),
+            author: reader.text("author"),
+            lang,
+            featured: reader.boolean("featured"),
+            pinned: reader.boolean("pinned"),
+            ids: reader.ids("ids", 100),
+            ..Filter::default()
+        };
+        Self {
+            section: sections::read_reference(reader, "section"),
+            subsections: reader.boolean("subsections").unwrap_or(true),
+            from: reader.day_or_instant("published_from"),
+            to: reader.day_or_instant("published_to"),
+            filter,
+        }
+    }
+}
+
+impl FilterQuery {
+    /// The filter in the site's zone, without its section.
+    pub fn filter(self, zone: SiteZone) -> Filter {
+        Filter {
+            direct: !self.subsections,
+            published_from: self.from.map(|bound| Filter::lower(bound, zone)),
+            published_before: self.to.map(|bound| Filter::upper(bound, zone)),
+            ..self.filter
+        }
+    }
+}
+
+/// What comes with each article, and in which order.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `ListQuery` reads")]
+struct ListParams {
+    /// `body`, `hits` or both, separated by a comma.
+    #[param(pattern = "^(body|hits)(,(body|hits))*$", example = "hits")]
+    include: Option<String>,
+    /// `published_at`, `updated_at` or `title` (Chinese by pinyin), each with `-` for descending;
+    /// or `section_order`: pinned in that very section first, then by manual position, then the
+    /// newest, by pages only. Default `section_order` with `section`, else `-published_at`.
+    #[param(pattern = "^(-?published_at|-?updated_at|-?title|section_order)$", example = "-published_at")]
+    sort: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct ListQuery {
+    filter: FilterQuery,
+    include: Include,
+    sort: Sort,
+    paging: Paging,
+}
+
+/// The values of `include`.
+fn read_include(reader: &mut Reader, with_body: bool) -> Include {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Part {
+        Body,
+        Hits,
+    }
+    let choices: &[(&str, Part)] =
+        if with_body { &[("body", Part::Body), ("hits", Part::Hits)] } else { &[("hits", Part::Hits)] };
+    let parts = reader.choices("include", choices);
+    Include { body: parts.contains(&Part::Body), hits: parts.contains(&Part::Hits) }
+}
+
+impl FromParams for ListQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        let filter = FilterQuery::from_params(reader);
+        let default = match filter.section {
+            Some(_) => Sort::SectionOrder,
+            None => Sort::PublishedAt(Direction::Descending),
+        };
+        let sort = reader.choice("sort", Sort::CHOICES).unwrap_or(default);
+        if sort == Sort::SectionOrder && filter.section.is_none() {
+            reader.fault("sort", FaultCode::Conflicting, "section_order needs section");
+        }
+        Self {
+            include: read_include(reader, true),
+            paging: Paging::read(reader, sort.name(), sort.has_cursor()),
+            filter,
+            sort,
+        }
+    }
+}
+
+/// List articles
+///
+/// Public articles, filtered, sorted and paged. Counts (`include=hits`) are as of the answer.
+#[utoipa::path(
+    tag = "articles", operation_id = "listArticles",
+    params(FilterParams, ListParams, PagingParams),
+    responses((status = 200, description = "A page of articles", body = ArticleList)),
+)]
+#[get("/v1/articles")]
+pub async fn list(
+    app: Data<App>,
+    req: HttpRequest,
+    query: Params<ListQuery>,
+) -> ApiResult<HttpResponse> {
+    let (query, site) = (query.0, app.config.site.clone());
+    let policy = app.config.cache_list;
+    let with_hits = query.include.hits;
+    let answer = deliver(&app, &req, policy, move |conn, now| {
+        let tree = sections::store::tree(conn)?;
+        let section = match &query.filter.section {
+            Some(reference) => Some(sections::shown_filter(conn, &tree, reference)?.id),
+            None => None,
+        };
+        let filter = Filter { section, ..query.filter.filter(site.zone) };
+        let found = lists::page_ids(conn, &filter, query.sort, &query.paging, now)?;
+        let data = lists::summaries(conn, &found.items, &tree, &site, query.include, now)?;
+        let (page, link) = query.paging.describe(&found);
+        Ok(Delivery::json(&ArticleList { data, page })?.linked(link))
+    });
+    revalidated_with_hits(answer.await?, with_hits)
+}
+
+/// An answer with counts in it is asked about each time, as counts are.
+fn revalidated_with_hits(mut answer: HttpResponse, with_hits: bool) -> ApiResult<HttpResponse> {
+    use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+    if with_hits {
+        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));
+    }
+    Ok(answer)
+}
+
+/// What comes with the article.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `ReadQuery` reads")]
+struct ReadParams {
+    /// `hits`: with its count.
+    #[param(pattern = "^hits$", example = "hits")]
+    include: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct ReadQuery {
+    include: Include,
+}
+
+impl FromParams for ReadQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        Self { include: read_include(reader, false) }
+    }
+}
+
+/// Read an article
+///
+/// One public article with all that its page shows, by id or slug. An old slug is answered with
+/// 308 to the live one.
+#[utoipa::path(
+    tag = "articles", operation_id = "getArticle",
+    params(
+        ("ref" = String, Path, description = "Id or slug of the article", max_length = 120, example = "12"),
+        ReadParams,
+    ),
+    responses((status = 200, description = "The article", body = Article)),
+)]
+#[get("/v1/articles/{ref}")]
+pub async fn read(
+    app: Data<App>,
+    req: HttpRequest,
+    path: Path<String>,
+    query: Params<ReadQuery>,
+) -> ApiResult<HttpResponse> {
+    let (text, raw) = (path.into_inner(), req.query_string().to_owned());
+    let (site, include) = (app.config.site.clone(), query.0.include);
+    let answer = deliver(&app, &req, app.config.cache_article, move |conn, now| {
+        let id = resolve_public(conn, &text, "", &raw, now)?;
+        let tree = sections::store::tree(conn)?;
+        let article = lists::article(conn, id, &tree, &site, include.hits, now)?;
+        Ok(Delivery::json(&article)?.modified(article.updated_at))
+    });
+    revalidated_with_hits(answer.await?, include.hits)
+}
+
+/// Read the articles before and after
+///
+/// `previous` was published just before the article in its section, `next` just after.
+#[utoipa::path(
+    tag = "articles", operation_id = "getArticleNeighbors",
+    params(("ref" = String, Path, description = "Id or slug of the article", max_length = 120, example = "12")),
+    responses((status = 200, description = "Both neighbours, null where there is none", body = Neighbors)),
+)]
+#[get("/v1/articles/{ref}/neighbors")]
+pub async fn neighbors(
+    app: Data<App>,
+    req: HttpRequest,
+    path: Path<String>,
+    _: Params<()>,
+) -> ApiResult<HttpResponse> {
+    let (text, raw) = (path.into_inner(), req.query_string().to_owned());
+    let site = app.config.site.clone();
+    deliver(&app, &req, app.config.cache_article, move |conn, now| {
+        let id = resolve_public(conn, &text, "/neighbors", &raw, now)?;
+        let tree = sections::store::tree(conn)?;
+        let (previous, next) = lists::neighbors(conn, id, now)?;
+        let ids: Vec<i64> = [previous, next].into_iter().flatten().collect();
+        let found = lists::summaries(conn, &ids, &tree, &site, Include::default(), now)?;
+        let pick = |wanted: Option<i64>| found.iter().find(|a| Some(a.id) == wanted).cloned();
+        Delivery::json(&Neighbors { previous: pick(previous), next: pick(next) })
+    })
+    .await
+}
+
+#[derive(Debug)]
+pub struct RelatedQuery {
+    paging: Paging,
+}
+
+impl FromParams for RelatedQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        Self { paging: Paging::read(reader, "related", false) }
+    }
+}
+
+/// List related articles
+///
+/// Those that share most tags and key words with the article first, then the newest of its
+/// section; 100 at most.
+#[utoipa::path(
+    tag = "articles", operation_id = "listRelatedArticles",
+    params(
+        ("ref" = String, Path, description = "Id or slug of the article", max_length = 120, example = "12"),
+        PagesOnlyParams,
+    ),
+    responses((status = 200, description = "A page of articles", body = ArticleList)),
+)]
+#[get("/v1/articles/{ref}/related")]
+pub async fn related(
+    app: Data<App>,
+    req: HttpRequest,
+    path: Path<String>,
+    query: Params<RelatedQuery>,
+) -> ApiResult<HttpResponse> {
+    let (text, raw) = (path.into_inner(), req.query_string().to_owned());
+    let (site, paging) = (app.config.site.clone(), query.0.paging);
+    deliver(&app, &req, app.config.cache_list, move |conn, now| {
+        let id = resolve_public(conn, &text, "/related", &raw, now)?;
+        let tree = sections::store::tree(conn)?;
+        let found = cut(lists::related(conn, id, now)?, &paging);
+        let data =
+            lists::summaries(conn, &found.items, &tree, &site, Include::default(), now)?;
+        let (page, link) = paging.describe(&found);
+        Ok(Delivery::json(&ArticleList { data, page })?.linked(link))
+    })
+    .await
+}
+
+/// A page out of a list that is whole in memory.
+fn cut(all: Vec<i64>, paging: &Paging) -> Found<i64> {
+    let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
+    let offset = usize::try_from(paging.offset()).unwrap_or(usize::MAX);
+    let limit = usize::try_from(paging.limit).unwrap_or(0);
+    let items: Vec<i64> = all.iter().copied().skip(offset).take(limit).collect();
+    let is_end = offset.saturating_add(limit) >= all.len();
+    let more = items.last().filter(|_| !is_end).map(|id| (String::new(), *id));
+    Found { items, more, total: Some(total) }
+}
+
+/// Draw the QR code of an article
+///
+/// An SVG picture of the article's web address (`links.web`), for opening the page on a phone. 404
+/// where the settings tell no web address.
+#[utoipa::path(
+    tag = "articles", operation_id = "getArticleQr",
+    params(("ref" = String, Path, description = "Id or slug of the article", max_length = 120, example = "12")),
+    responses((status = 200, description = "The picture", body = String, content_type = "image/svg+xml")),
+)]
+#[get("/v1/articles/{ref}/qr.svg")]
+pub async fn qr(
+    app: Data<App>,
+    req: HttpRequest,
+    path: Path<String>,
+    _: Params<()>,
+) -> ApiResult<HttpResponse> {
+    let (text, raw) = (path.into_inner(), req.query_string().to_owned());
+    let site = app.config.site.clone();
+    deliver(&app, &req, app.config.cache_article, move |conn, now| {
+        let id = resolve_public(conn, &text, "/qr.svg", &raw, now)?;
+        let slug = super::store::slug_of(conn, id)?.unwrap_or_default();
+        let address = site
+            .article_address(id, &slug)
+            .ok_or_else(|| ApiError::not_found("web address: LANMU_SITE_URL is not set"))?;
+        Ok(Delivery::bytes(draw(&address)?.into_bytes(), "image/svg+xml"))
+    })
+    .await
+}
+
+/// The code with a quiet zone of 4 modules (ISO/IEC 18004), 15 % of it may be damaged.
+fn draw(address: &str) -> ApiResult<String> {
+    let code = QrCode::with_error_correction_level(address, EcLevel::M)
+        .map_err(|e| ApiError::Internal(e.to_string()))?;
+    Ok(code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build())
+}
+
+/// Which section.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `SectionQuery` reads")]
+struct SectionParams {
+    /// Only articles in this section and below it: its id or slug.
+    #[param(max_length = 120, example = "news")]
+    section: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct SectionQuery {
+    section: Option<Ref>,
+}
+
+impl FromParams for SectionQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        Self { section: sections::read_reference(reader, "section") }
+    }
+}
+
+impl SectionQuery {
+    fn look_up(&self, conn: &mut Conn, tree: &Tree) -> ApiResult<Option<i64>> {
+        match &self.section {
+            Some(reference) => Ok(Some(sections::shown_filter(conn, tree, reference)?.id)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// Count articles by month
+///
+/// The months of the site's calendar that have public articles, the newest first.
+#[utoipa::path(
+    tag = "articles", operation_id = "getArchive", params(SectionParams),
+    responses((status = 200, description = "The months", body = Archive)),
+)]
+#[get("/v1/archive")]
+pub async fn archive(
+    app: Data<App>,
+    req: HttpRequest,
+    query: Params<SectionQuery>,
+) -> ApiResult<HttpResponse> {
+    let zone = app.config.site.zone;
+    deliver(&app, &req, app.config.cache_list, move |conn, now: Timestamp| {
+        let tree = sections::store::tree(conn)?;
+        let section = query.0.look_up(conn, &tree)?;
+        Delivery::json(&Archive { data: lists::archive(conn, section, zone, now)? })
+    })
+    .await
+}
+
+/// Count articles by tag
+///
+/// The tags of public articles, the most used first; 1,000 at most.
+#[utoipa::path(
+    tag = "articles", operation_id = "listTags", params(SectionParams),
+    responses((status = 200, description = "The tags", body = TagList)),
+)]
+#[get("/v1/tags")]
+pub async fn tags(
+    app: Data<App>,
+    req: HttpRequest,
+    query: Params<SectionQuery>,
+) -> ApiResult<HttpResponse> {
+    deliver(&app, &req, app.config.cache_list, move |conn, now| {
+        let tree = sections::store::tree(conn)?;
+        let section = query.0.look_up(conn, &tree)?;
+        Delivery::json(&TagList { data: lists::tags(conn, section, now)? })
+    })
+    .await
+}

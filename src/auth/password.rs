@@ -1,0 +1,68 @@
+//! Passwords: argon2id with OWASP's parameters (19 MiB, 2 passes, 1 lane), off the async threads,
+//! a bounded number at a time.
+
+use std::sync::Arc;
+
+use actix_web::web;
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use tokio::sync::Semaphore;
+
+use crate::error::{ApiError, ApiResult};
+
+/// The shortest password, in characters.
+pub const MIN_PASSWORD: usize = 8;
+/// The longest password, in characters.
+pub const MAX_PASSWORD: usize = 256;
+
+/// Each takes 19 MiB and a core for some 20 ms.
+const AT_ONCE: usize = 2;
+/// How many may wait; more are answered with 503.
+const WAITING: usize = 64;
+
+/// The bounded pool that hashes and checks passwords.
+#[derive(Debug, Clone)]
+pub struct Passwords {
+    waiting: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+    /// The hash of no password, to do the same work for an unknown account.
+    nobody: Arc<str>,
+}
+
+impl Passwords {
+    /// A pool. Hashes one password, so that unknown accounts take the same time.
+    pub fn new() -> ApiResult<Self> {
+        Ok(Self {
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            running: Arc::new(Semaphore::new(AT_ONCE)),
+            nobody: hash("nobody has this password")?.into(),
+        })
+    }
+
+    /// Whether the password is the one hashed. `None`: no such account; the work is done all the
+    /// same and the answer is no.
+    pub async fn matches(&self, password: String, hashed: Option<String>) -> ApiResult<bool> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| ApiError::Unavailable(2))?;
+        let _running =
+            self.running.acquire().await.map_err(|e| ApiError::Internal(e.to_string()))?;
+        let known = hashed.is_some();
+        let hashed = hashed.unwrap_or_else(|| self.nobody.to_string());
+        web::block(move || known & verify(&password, &hashed))
+            .await
+            .map_err(|e| ApiError::Internal(e.to_string()))
+    }
+}
+
+/// The password's hash with its salt and parameters, as a PHC string.
+pub fn hash(password: &str) -> ApiResult<String> {
+    Argon2::default()
+        .hash_password(password.as_bytes())
+        .map(|hash| hash.to_string())
+        .map_err(|e| ApiError::Internal(e.to_string()))
+}
+
+fn verify(password: &str, hashed: &str) -> bool {
+    PasswordHash::new(hashed)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}

@@ -1,0 +1,352 @@
+//! Settings, from the environment or `.env`. Every one is in `.env.example`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use thiserror::Error;
+use url::Url;
+
+use crate::clock::SiteZone;
+use crate::db::{DbSettings, DbUrl};
+
+/// A setting that can't be used: its name and how to mend it, in one line.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("{name} {problem}")]
+pub struct ConfigError {
+    /// Name of the environment variable.
+    pub name: &'static str,
+    /// What is wrong and how to mend it.
+    pub problem: String,
+}
+
+/// All settings, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database: DbUrl,
+    /// `LANMU_DB_CONNECTIONS`.
+    pub db_connections: u32,
+    /// `LANMU_DB_WAIT_MS`.
+    pub db_wait: Duration,
+    /// `LANMU_LISTEN`.
+    pub listen: SocketAddr,
+    /// `LANMU_WORKERS`.
+    pub workers: usize,
+    /// The site as its readers see it.
+    pub site: Site,
+    /// `LANMU_SIGNING_KEY_FILE`.
+    pub signing_key_file: Option<PathBuf>,
+    /// `LANMU_TRUSTED_PROXIES`.
+    pub trusted_proxies: Vec<IpNet>,
+    /// `LANMU_CORS_ORIGINS`, each `scheme://host[:port]`.
+    pub cors_origins: Vec<String>,
+    /// `LANMU_HIT_WINDOW`; zero: every view counts.
+    pub hit_window: Duration,
+    /// `LANMU_MAX_BODY_BYTES`.
+    pub max_body_bytes: usize,
+    /// `LANMU_BODY_SECONDS`: how long a body may take to arrive.
+    pub body_time: Duration,
+    /// `LANMU_SHUTDOWN_SECONDS`.
+    pub shutdown: Duration,
+    /// `LANMU_CACHE_ARTICLE`.
+    pub cache_article: CachePolicy,
+    /// `LANMU_CACHE_LIST`.
+    pub cache_list: CachePolicy,
+    /// `LANMU_CACHE_SECTION`.
+    pub cache_section: CachePolicy,
+    /// `LANMU_LOG`: a filter as in `tracing-subscriber`.
+    pub log: String,
+    /// `LANMU_LOG_FORMAT`.
+    pub log_format: LogFormat,
+}
+
+/// The site as its readers see it.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// `LANMU_SITE_NAME`.
+    pub name: String,
+    /// `LANMU_HOME_NAME`: the breadcrumb's first step.
+    pub home_name: String,
+    /// `LANMU_SITE_URL`, without a slash at the end.
+    pub url: Option<String>,
+    /// `LANMU_ARTICLE_URL`: a web address with `{id}` and `{slug}` in it.
+    pub article_url: Option<String>,
+    /// `LANMU_LOCALE` (BCP 47): the language of articles that name none.
+    pub locale: String,
+    /// `LANMU_TIME_ZONE`.
+    pub zone: SiteZone,
+}
+
+impl Site {
+    /// The web address of an article, where the settings tell one.
+    pub fn article_address(&self, id: i64, slug: &str) -> Option<String> {
+        let template = self.article_url.as_ref()?;
+        Some(template.replace("{id}", &id.to_string()).replace("{slug}", slug))
+    }
+}
+
+/// How long caches may keep an answer, in seconds (RFC 9111, RFC 5861).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// Browsers.
+    pub max_age: u32,
+    /// Shared caches.
+    pub s_maxage: u32,
+    /// How long a stale answer may be served while a fresh one is fetched.
+    pub stale_while_revalidate: u32,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// Settings of the process: its environment, and `.env` for what the environment leaves out.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        match dotenvy::dotenv() {
+            Ok(_) => {}
+            Err(error) if error.not_found() => {}
+            Err(error) => {
+                return Err(ConfigError { name: ".env", problem: format!("can't be read: {error}") });
+            }
+        }
+        #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        Self::from_lookup(&|name| std::env::var(name).ok())
+    }
+
+    /// Settings by name from anywhere. Blank ones count as not given.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let get = Lookup(lookup);
+        let site_url = get.url("LANMU_SITE_URL")?;
+        let article_url = match get.text("LANMU_ARTICLE_URL") {
+            Some(template) => Some(article_template(template)?),
+            None => site_url.as_ref().map(|url| format!("{url}/articles/{{id}}")),
+        };
+        Ok(Self {
+            database: get.parsed("DATABASE_URL", "sqlite://data/lanmu.db", |text| {
+                DbUrl::parse(text).map_err(|e| e.to_string())
+            })?,
+            db_connections: get.number("LANMU_DB_CONNECTIONS", 8, 1..=500)?,
+            db_wait: Duration::from_millis(get.number("LANMU_DB_WAIT_MS", 3000, 10..=60_000)?),
+            listen: get.parsed("LANMU_LISTEN", "127.0.0.1:8080", |text| {
+                text.parse().map_err(|_| "is no address and port: write e.g. 127.0.0.1:8080".into())
+            })?,
+            workers: get.number("LANMU_WORKERS", default_workers(), 1..=256)?,
+            site: Site {
+                name: get.text("LANMU_SITE_NAME").unwrap_or_else(|| "Lanmu".into()),
+                home_name: get.text("LANMU_HOME_NAME").unwrap_or_else(|| "首页".into()),
+                url: site_url,
+                article_url,
+                locale: get.parsed("LANMU_LOCALE", "zh-CN", |text| {
+                    crate::http::fields::canonical_language(text)
+                        .ok_or_else(|| "is no BCP 47 language tag: write e.g. zh-CN".into())
+                })?,
+                zone: get.parsed("LANMU_TIME_ZONE", "Asia/Shanghai", |text| {
+                    text.parse()
+                        .map(SiteZone)
+                        .map_err(|_| "is no IANA time zone: write e.g. Asia/Shanghai".into())
+                })?,
+            },
+            signing_key_file: get.text("LANMU_SIGNING_KEY_FILE").map(PathBuf::from),
+            trusted_proxies: get.list("LANMU_TRUSTED_PROXIES", |item| {
+                let net = item.parse::<IpNet>().ok();
+                let host = item.parse::<std::net::IpAddr>().ok().map(IpNet::from);
+                net.or(host).ok_or_else(|| {
+                    format!("has {item:?}, which is no address range: write e.g. 10.0.0.0/8")
+                })
+            })?,
+            cors_origins: get.list("LANMU_CORS_ORIGINS", origin)?,
+            hit_window: Duration::from_secs(60 * get.number("LANMU_HIT_WINDOW", 30, 0..=1440)?),
+            max_body_bytes: get.number("LANMU_MAX_BODY_BYTES", 2_097_152, 1024..=1 << 30)?,
+            body_time: Duration::from_secs(get.number("LANMU_BODY_SECONDS", 15, 1..=600)?),
+            shutdown: Duration::from_secs(get.number("LANMU_SHUTDOWN_SECONDS", 20, 1..=600)?),
+            cache_article: get.cache("LANMU_CACHE_ARTICLE")?,
+            cache_list: get.cache("LANMU_CACHE_LIST")?,
+            cache_section: get.cache("LANMU_CACHE_SECTION")?,
+            log: get.parsed("LANMU_LOG", "info", |text| {
+                text.parse::<tracing_subscriber::EnvFilter>()
+                    .map(|_| text.to_owned())
+                    .map_err(|e| format!("is no log filter ({e}): write e.g. info or lanmu=debug"))
+            })?,
+            log_format: get.parsed("LANMU_LOG_FORMAT", "text", |text| match text {
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("must be text or json".into()),
+            })?,
+        })
+    }
+
+    /// The database's part of the settings.
+    pub fn db(&self) -> DbSettings {
+        DbSettings {
+            url: self.database.clone(),
+            pool_size: self.db_connections,
+            wait: self.db_wait,
+        }
+    }
+}
+
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+struct Lookup<'a>(&'a dyn Fn(&str) -> Option<String>);
+
+impl Lookup<'_> {
+    fn text(&self, name: &'static str) -> Option<String> {
+        (self.0)(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
+    }
+
+    fn parsed<T>(
+        &self,
+        name: &'static str,
+        default: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        let text = self.text(name).unwrap_or_else(|| default.to_owned());
+        parse(&text).map_err(|problem| ConfigError { name, problem })
+    }
+
+    fn number<T>(
+        &self,
+        name: &'static str,
+        default: T,
+        range: std::ops::RangeInclusive<T>,
+    ) -> Result<T, ConfigError>
+    where
+        T: std::str::FromStr + PartialOrd + std::fmt::Display,
+    {
+        let Some(text) = self.text(name) else { return Ok(default) };
+        match text.parse() {
+            Ok(number) if range.contains(&number) => Ok(number),
+            _ => Err(ConfigError {
+                name,
+                problem: format!("must be a whole number from {} to {}", range.start(), range.end()),
+            }),
+        }
+    }
+
+    fn list<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let text = self.text(name).unwrap_or_default();
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items.map(|item| parse(item).map_err(|problem| ConfigError { name, problem })).collect()
+    }
+
+    fn url(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match Url::parse(&text) {
+            Ok(url) if is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
+                Ok(Some(text.trim_end_matches('/').to_owned()))
+            }
+            _ => Err(ConfigError {
+                name,
+                problem: "must be a web address without query: write e.g. https://www.example.com"
+                    .into(),
+            }),
+        }
+    }
+
+    fn cache(&self, name: &'static str) -> Result<CachePolicy, ConfigError> {
+        self.parsed(name, "30,60,30", |text| {
+            let numbers: Vec<u32> =
+                text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+            match numbers[..] {
+                [max_age, s_maxage, stale_while_revalidate]
+                    if text.split(',').count() == 3
+                        && numbers.iter().all(|seconds| *seconds <= 31_536_000) =>
+                {
+                    Ok(CachePolicy { max_age, s_maxage, stale_while_revalidate })
+                }
+                _ => Err("must be three numbers of seconds, max-age, s-maxage and \
+                          stale-while-revalidate: write e.g. 30,60,30"
+                    .into()),
+            }
+        })
+    }
+}
+
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.host().is_some()
+}
+
+fn article_template(template: String) -> Result<String, ConfigError> {
+    let sample = template.replace("{id}", "1").replace("{slug}", "a");
+    let names_article = template.contains("{id}") || template.contains("{slug}");
+    match Url::parse(&sample) {
+        Ok(url) if is_web(&url) && names_article && !sample.contains(['{', '}']) => Ok(template),
+        _ => Err(ConfigError {
+            name: "LANMU_ARTICLE_URL",
+            problem: "must be a web address with {id} or {slug} in it: \
+                      write e.g. https://www.example.com/articles/{id}"
+                .into(),
+        }),
+    }
+}
+
+fn origin(item: &str) -> Result<String, String> {
+    let wrong = || {
+        format!("has {item:?}, which is no origin: write e.g. https://admin.example.com, without a path")
+    };
+    let url = Url::parse(item).map_err(|_| wrong())?;
+    let origin = url.origin().ascii_serialization();
+    if is_web(&url) && origin == item { Ok(origin) } else { Err(wrong()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(name: &'static str, value: &'static str) -> Result<Config, ConfigError> {
+        Config::from_lookup(&|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn nothing_set_is_a_working_configuration() {
+        let config = Config::from_lookup(&|_| None).expect("defaults are valid");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.site.home_name, "首页");
+        assert_eq!(config.site.article_address(12, "x"), None);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_its_mend() {
+        for (name, value) in [
+            ("DATABASE_URL", "mysql://x"),
+            ("LANMU_LISTEN", "8080"),
+            ("LANMU_TIME_ZONE", "Mars/Base"),
+            ("LANMU_LOCALE", "not a tag"),
+            ("LANMU_SITE_URL", "ftp://x"),
+            ("LANMU_ARTICLE_URL", "https://x.example/fixed"),
+            ("LANMU_ARTICLE_URL", "https://x.example/{nid}/{id}"),
+            ("LANMU_TRUSTED_PROXIES", "10.0.0.0/99"),
+            ("LANMU_CORS_ORIGINS", "https://x.example/path"),
+            ("LANMU_HIT_WINDOW", "-1"),
+            ("LANMU_MAX_BODY_BYTES", "lots"),
+            ("LANMU_CACHE_LIST", "30,60"),
+            ("LANMU_CACHE_LIST", "30,x,60,1"),
+            ("LANMU_LOG_FORMAT", "xml"),
+        ] {
+            let error = with(name, value).expect_err(value);
+            assert_eq!(error.name, name);
+            assert!(!error.to_string().contains('\n'));
+        }
+    }
+
+    #[test]
+    fn an_article_has_its_web_address_under_the_site() {
+        let config = with("LANMU_SITE_URL", "https://www.example.com/").expect("valid");
+        let address = config.site.article_address(12, "x");
+        assert_eq!(address.as_deref(), Some("https://www.example.com/articles/12"));
+    }
+}

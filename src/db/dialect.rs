@@ -1,0 +1,181 @@
+//! What the two databases spell differently, and statements that `MultiConnection` can't express.
+
+use diesel::backend::Backend;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+use super::{Conn, Timestamp};
+
+/// Compiles one body for each concrete connection: for upserts and inserts of many rows, which
+/// `MultiConnection` can't express.
+#[macro_export]
+macro_rules! each {
+    ($conn:expr, $c:ident => $body:expr) => {
+        match $conn {
+            $crate::db::Conn::Pg($c) => $body,
+            $crate::db::Conn::Sqlite($c) => $body,
+        }
+    };
+}
+
+/// The most bound values in one statement: SQLite allows 32,766.
+pub const MAX_BINDS: usize = 32_000;
+
+/// Key of the PostgreSQL advisory lock that makes content writers take turns ("lanmu" in ASCII).
+const CONTENT_LOCK: i64 = 0x6c61_6e6d_75;
+
+/// How a transaction behaves towards others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Sees one state of the database from its first statement to its last.
+    Read,
+    /// Writes content: one at a time on either database, so that tree moves, slugs and counts
+    /// never race.
+    Content,
+    /// Adds to hit counts: several at a time on PostgreSQL.
+    Hits,
+}
+
+/// What became of the transaction around a unit of work.
+#[derive(Debug)]
+pub enum Outcome<T, E> {
+    /// It began and was committed, or rolled back because the work failed.
+    Done(Result<T, E>),
+    /// It never began: nothing ran, the work is handed back and the connection is dead.
+    NotBegun(Error),
+    /// The connection died before the end was confirmed.
+    Broken(Error),
+}
+
+/// Runs `work` in a transaction: commits what succeeds and rolls back what fails. `work` is taken
+/// only once the transaction has begun.
+pub fn transaction<T, E, F>(conn: &mut Conn, kind: Kind, work: &mut Option<F>) -> Outcome<T, E>
+where
+    E: From<Error>,
+    F: FnOnce(&mut Conn) -> Result<T, E>,
+{
+    if let Err(error) = begin(conn, kind) {
+        return Outcome::NotBegun(error);
+    }
+    let Some(work) = work.take() else {
+        return Outcome::Broken(Error::NotInTransaction);
+    };
+    match work(conn) {
+        Ok(value) => match <Conn as Connection>::TransactionManager::commit_transaction(conn) {
+            Ok(()) => Outcome::Done(Ok(value)),
+            Err(error) => Outcome::Broken(error),
+        },
+        Err(error) => {
+            match <Conn as Connection>::TransactionManager::rollback_transaction(conn) {
+                Ok(()) => Outcome::Done(Err(error)),
+                Err(cause) => Outcome::Broken(cause),
+            }
+        }
+    }
+}
+
+fn begin(conn: &mut Conn, kind: Kind) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(sqlite) => {
+            let sql = match kind {
+                Kind::Read => "BEGIN DEFERRED",
+                Kind::Content | Kind::Hits => "BEGIN IMMEDIATE",
+            };
+            AnsiTransactionManager::begin_transaction_sql(sqlite, sql)
+        }
+        Conn::Pg(pg) => {
+            let sql = match kind {
+                Kind::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+                Kind::Content | Kind::Hits => "BEGIN",
+            };
+            AnsiTransactionManager::begin_transaction_sql(pg, sql)?;
+            if kind == Kind::Content {
+                let lock = format!("SELECT pg_advisory_xact_lock({CONTENT_LOCK})");
+                if let Err(error) = pg.batch_execute(&lock) {
+                    AnsiTransactionManager::rollback_transaction(pg)?;
+                    return Err(error);
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The migrations of each database: same names, same effect.
+const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// What went wrong while migrating, in words.
+pub type MigrationError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the migrations that are pending and returns their names. Nodes that start at once take
+/// turns; the whole run is one transaction.
+pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, MigrationError> {
+    fn run<DB: Backend, C: MigrationHarness<DB>>(
+        conn: &mut C,
+        migrations: EmbeddedMigrations,
+    ) -> Result<Vec<String>, MigrationError> {
+        let done = conn.run_pending_migrations(migrations)?;
+        Ok(done.iter().map(ToString::to_string).collect())
+    }
+    /// diesel's transactions want an error that a database error turns into.
+    struct Failure(MigrationError);
+    impl From<Error> for Failure {
+        fn from(error: Error) -> Self {
+            Self(error.into())
+        }
+    }
+    match conn {
+        Conn::Sqlite(sqlite) => sqlite
+            .exclusive_transaction(|c| run(c, SQLITE_MIGRATIONS).map_err(Failure))
+            .map_err(|failure| failure.0),
+        Conn::Pg(pg) => pg
+            .transaction(|c| {
+                let lock = format!("SELECT pg_advisory_xact_lock({})", CONTENT_LOCK + 1);
+                c.batch_execute(&lock)?;
+                run(c, POSTGRES_MIGRATIONS).map_err(Failure)
+            })
+            .map_err(|failure| failure.0),
+    }
+}
+
+/// Whether the database lacks a migration that this build has.
+pub fn has_pending_migration(conn: &mut Conn) -> Result<bool, MigrationError> {
+    match conn {
+        Conn::Sqlite(sqlite) => sqlite.has_pending_migration(SQLITE_MIGRATIONS),
+        Conn::Pg(pg) => pg.has_pending_migration(POSTGRES_MIGRATIONS),
+    }
+}
+
+/// Prepares a fresh connection. A `read_only` SQLite connection refuses to write.
+pub fn set_up(conn: &mut Conn, read_only: bool) -> QueryResult<()> {
+    match conn {
+        // busy_timeout first: switching to WAL waits for other processes.
+        Conn::Sqlite(sqlite) => {
+            sqlite.batch_execute(
+                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; \
+                 PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;",
+            )?;
+            if read_only {
+                sqlite.batch_execute("PRAGMA query_only = ON;")?;
+            }
+            Ok(())
+        }
+        Conn::Pg(pg) => pg.batch_execute(
+            "SET TIME ZONE 'UTC'; SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
+             SET idle_in_transaction_session_timeout = '60s'; SET application_name = 'lanmu'; \
+             SET client_min_messages = 'warning';",
+        ),
+    }
+}
+
+/// An instant as a literal of the database's own, for statements made of numbers and instants.
+pub fn instant(conn: &Conn, at: Timestamp) -> String {
+    let text = at.utc().format("%Y-%m-%d %H:%M:%S%.6f");
+    match conn {
+        Conn::Sqlite(_) => format!("'{text}'"),
+        Conn::Pg(_) => format!("TIMESTAMPTZ '{text}+00'"),
+    }
+}

@@ -1,0 +1,29 @@
+//! The database: one connection type over SQLite and PostgreSQL, its pools, the schema.
+//!
+//! `DATABASE_URL` picks the database. Everything the two spell differently is in [`dialect`];
+//! every query is written once, against [`Conn`].
+
+pub mod dialect;
+mod pool;
+pub mod schema;
+pub mod types;
+
+use diesel::expression::Selectable;
+use diesel::{PgConnection, SqliteConnection};
+
+pub use pool::{Db, DbError, DbSettings, DbUrl, UrlError};
+pub use types::{JsonOf, Timestamp};
+
+/// A connection to either database.
+#[derive(diesel::MultiConnection)]
+pub enum Conn {
+    /// PostgreSQL 15 or later.
+    Pg(PgConnection),
+    /// The bundled SQLite.
+    Sqlite(SqliteConnection),
+}
+
+/// The columns of `T`, for `returning`: diesel's `as_returning` binds to one database.
+pub fn columns<T: Selectable<MultiBackend>>() -> T::SelectExpression {
+    T::construct_selection()
+}

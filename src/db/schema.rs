@@ -1,0 +1,283 @@
+//! The tables, as diesel sees them on both databases. Kept equal to the migrations by
+//! `tests/it/schema.rs`.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    users (id) {
+        id -> BigInt,
+        email -> Text,
+        email_key -> Text,
+        password_hash -> Text,
+        role -> Text,
+        disabled -> Bool,
+        created_at -> UtcTime,
+        updated_at -> UtcTime,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    sessions (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        created_at -> UtcTime,
+        expires_at -> UtcTime,
+        revoked_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    refresh_tokens (hash) {
+        hash -> Binary,
+        session_id -> BigInt,
+        used_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    signing_keys (kid) {
+        kid -> Text,
+        pkcs8 -> Binary,
+        created_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    sections (id) {
+        id -> BigInt,
+        parent_id -> Nullable<BigInt>,
+        slug -> Text,
+        name -> Text,
+        path -> Text,
+        depth -> BigInt,
+        position -> BigInt,
+        visible -> Bool,
+        shown -> Bool,
+        description -> Nullable<Text>,
+        keywords -> Json,
+        kind -> Nullable<Text>,
+        cover -> Nullable<Json>,
+        max_age_days -> Nullable<BigInt>,
+        created_at -> UtcTime,
+        updated_at -> UtcTime,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    articles (id) {
+        id -> BigInt,
+        section_id -> BigInt,
+        slug -> Text,
+        title -> Text,
+        title_key -> Binary,
+        subtitle -> Nullable<Text>,
+        short_title -> Nullable<Text>,
+        summary -> Nullable<Text>,
+        source_name -> Nullable<Text>,
+        source_url -> Nullable<Text>,
+        author -> Nullable<Text>,
+        editor -> Nullable<Text>,
+        keywords -> Json,
+        tags -> Json,
+        cover -> Nullable<Json>,
+        lang -> Text,
+        external_url -> Nullable<Text>,
+        external_id -> Nullable<Text>,
+        featured -> Bool,
+        pinned_until -> Nullable<UtcTime>,
+        position -> Nullable<BigInt>,
+        status -> Text,
+        published_at -> Nullable<UtcTime>,
+        expires_at -> Nullable<UtcTime>,
+        dated_at -> UtcTime,
+        live -> Bool,
+        word_count -> BigInt,
+        created_by -> Nullable<BigInt>,
+        created_at -> UtcTime,
+        updated_at -> UtcTime,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    article_details (article_id) {
+        article_id -> BigInt,
+        canonical_url -> Nullable<Text>,
+        attachments -> Json,
+        seo -> Nullable<Json>,
+        legacy_urls -> Json,
+        format -> Nullable<Text>,
+        source -> Nullable<Text>,
+        html -> Nullable<Text>,
+        text -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    article_also (article_id, section_id) {
+        article_id -> BigInt,
+        section_id -> BigInt,
+        ordinal -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    article_terms (kind, term, article_id) {
+        kind -> Text,
+        term -> Text,
+        article_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    listings (section_id, article_id) {
+        section_id -> BigInt,
+        article_id -> BigInt,
+        direct -> Bool,
+        published_at -> UtcTime,
+        expires_at -> Nullable<UtcTime>,
+        updated_at -> UtcTime,
+        title_key -> Binary,
+        position -> Nullable<BigInt>,
+        pinned_until -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    old_slugs (resource, slug) {
+        resource -> Text,
+        slug -> Text,
+        target_id -> BigInt,
+        created_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    hit_totals (article_id) {
+        article_id -> BigInt,
+        baseline -> BigInt,
+        counted -> BigInt,
+        adjusted -> BigInt,
+        duplicate -> BigInt,
+        bot -> BigInt,
+        rejected -> BigInt,
+        last_at -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    hit_days (article_id, day) {
+        article_id -> BigInt,
+        day -> Date,
+        hits -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    hit_ids (article_id, hit_id) {
+        article_id -> BigInt,
+        hit_id -> Text,
+        seen_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    hit_visits (article_id, visitor) {
+        article_id -> BigInt,
+        visitor -> Binary,
+        seen_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    hit_salts (day) {
+        day -> Date,
+        salt -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    hit_entries (id) {
+        id -> BigInt,
+        article_id -> BigInt,
+        kind -> Text,
+        delta -> BigInt,
+        total_after -> BigInt,
+        reason -> Nullable<Text>,
+        user_id -> Nullable<BigInt>,
+        created_at -> UtcTime,
+    }
+}
+
+diesel::joinable!(article_details -> articles (article_id));
+diesel::joinable!(article_also -> articles (article_id));
+diesel::joinable!(article_terms -> articles (article_id));
+diesel::joinable!(listings -> articles (article_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    sessions,
+    refresh_tokens,
+    signing_keys,
+    sections,
+    articles,
+    article_details,
+    article_also,
+    article_terms,
+    listings,
+    old_slugs,
+    hit_totals,
+    hit_days,
+    hit_ids,
+    hit_visits,
+    hit_salts,
+    hit_entries,
+);

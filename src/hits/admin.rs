@@ -1,0 +1,231 @@
+//! Hit counts with their ledgers, in management.
+
+use actix_web::web::{Data, Json, Path};
+use actix_web::{HttpResponse, delete, get, post, put};
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::articles;
+use crate::auth::{Can, ReadHits, WriteHits};
+use crate::db::{Conn, Timestamp};
+use crate::error::{ApiError, ApiResult};
+use crate::http::answer::managed;
+use crate::http::body::Body;
+use crate::http::fields::Check;
+use crate::http::paging::{PagesOnlyParams, Paging};
+use crate::http::params::{FromParams, Params, Reader};
+use crate::http::reference::{Ref, path_id};
+use crate::sections;
+
+use super::store::{self, Correction, ManagedSort};
+use super::wire::{BaselineInput, ManagedHitCount, ManagedHitList, ResetInput};
+
+/// The most that an older system may have counted.
+const MAX_BASELINE: i64 = 1_000_000_000_000;
+const MAX_REASON: usize = 500;
+
+const SORTS: &[(&str, ManagedSort)] = &[
+    ("hits", ManagedSort::LeastViewed),
+    ("-hits", ManagedSort::MostViewed),
+    ("id", ManagedSort::ArticleId),
+];
+
+/// Which articles, in which order.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `ListQuery` reads")]
+struct ListParams {
+    /// Only articles in this section and below it: its id or slug.
+    #[param(max_length = 120, example = "news")]
+    section: Option<String>,
+    /// `-hits` (the most viewed first), `hits` or `id`.
+    #[param(pattern = "^(-?hits|id)$", default = "-hits", example = "-hits")]
+    sort: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct ListQuery {
+    section: Option<Ref>,
+    sort: ManagedSort,
+    paging: Paging,
+}
+
+impl FromParams for ListQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        let sort = reader.choice("sort", SORTS).unwrap_or(ManagedSort::MostViewed);
+        Self {
+            section: sections::read_reference(reader, "section"),
+            sort,
+            paging: Paging::read(reader, "hits", false),
+        }
+    }
+}
+
+/// List counts with their ledgers
+///
+/// The counts of all articles in every state, those never viewed too.
+#[utoipa::path(
+    tag = "manage hits", operation_id = "listManagedHits", params(ListParams, PagesOnlyParams),
+    responses((status = 200, description = "A page of counts", body = ManagedHitList)),
+)]
+#[get("/v1/admin/hits")]
+pub async fn list(
+    _: Can<ReadHits>,
+    app: Data<App>,
+    query: Params<ListQuery>,
+) -> ApiResult<HttpResponse> {
+    let query = query.0;
+    let today = app.config.site.zone.day(app.clock.now());
+    let (list, link) = app
+        .db
+        .read(move |conn| {
+            let sections = match &query.section {
+                Some(reference) => {
+                    let tree = sections::store::tree(conn)?;
+                    let id = sections::any_filter(conn, &tree, "section", reference)?.id;
+                    Some(tree.subtree(id))
+                }
+                None => None,
+            };
+            let found =
+                store::managed_page_ids(conn, sections.as_deref(), query.sort, &query.paging)?;
+            let mut ledgers = store::ledgers(conn, &found.items, today)?;
+            let data = found.items.iter().filter_map(|id| ledgers.remove(id)).collect();
+            let (page, link) = query.paging.describe(&found);
+            Ok::<_, ApiError>((ManagedHitList { data, page }, link))
+        })
+        .await?;
+    managed::list(&list, link)
+}
+
+/// The ledger of an article that exists, in whatever state.
+fn ledger(conn: &mut Conn, id: i64, app: &App, now: Timestamp) -> ApiResult<ManagedHitCount> {
+    let today = app.config.site.zone.day(now);
+    let found = store::ledgers(conn, &[id], today)?.remove(&id);
+    found.ok_or_else(|| ApiError::not_found("article"))
+}
+
+/// Read a count with its ledger
+///
+/// The count of one article in any state. `total = baseline + counted + adjusted` and
+/// `received = counted + duplicate + bot + rejected`.
+#[utoipa::path(
+    tag = "manage hits", operation_id = "getManagedHits",
+    params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
+    responses((status = 200, description = "The count", body = ManagedHitCount)),
+)]
+#[get("/v1/admin/articles/{id}/hits")]
+pub async fn read(
+    _: Can<ReadHits>,
+    app: Data<App>,
+    path: Path<String>,
+    _: Params<()>,
+) -> ApiResult<Json<ManagedHitCount>> {
+    let id = path_id(&path, "article")?;
+    let shared = app.clone();
+    app.db
+        .read(move |conn| {
+            articles::store::slug_of(conn, id)?.ok_or_else(|| ApiError::not_found("article"))?;
+            ledger(conn, id, &shared, shared.clock.now())
+        })
+        .await
+        .map(Json)
+}
+
+async fn correct(
+    app: Data<App>,
+    id: i64,
+    correction: Correction,
+    reason: Option<String>,
+    user_id: i64,
+) -> ApiResult<ManagedHitCount> {
+    let shared = app.clone();
+    app.db
+        .count(move |conn| {
+            let now = shared.clock.now();
+            articles::store::slug_of(conn, id)?.ok_or_else(|| ApiError::not_found("article"))?;
+            store::correct(conn, id, correction, reason.as_deref(), user_id, now)?;
+            ledger(conn, id, &shared, now)
+        })
+        .await
+}
+
+fn checked_reason(check: &mut Check, reason: Option<String>) -> Option<String> {
+    let reason = reason.filter(|text| !crate::http::fields::trim(text).is_empty());
+    let reason = check.required("/reason", reason)?;
+    check.line("/reason", &reason, MAX_REASON)
+}
+
+/// Set the baseline of a count
+///
+/// What an older system had counted; kept apart from what was counted here, with the reason in the
+/// ledger.
+#[utoipa::path(
+    tag = "manage hits", operation_id = "setHitBaseline",
+    params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
+    request_body = BaselineInput,
+    responses((status = 200, description = "The count", body = ManagedHitCount)),
+)]
+#[put("/v1/admin/articles/{id}/hits")]
+pub async fn set_baseline(
+    caller: Can<WriteHits>,
+    app: Data<App>,
+    path: Path<String>,
+    _: Params<()>,
+    body: Body<BaselineInput>,
+) -> ApiResult<Json<ManagedHitCount>> {
+    let id = path_id(&path, "article")?;
+    let mut check = Check::default();
+    let baseline = check
+        .required("/baseline", body.0.baseline)
+        .and_then(|n| check.number("/baseline", n, 0, MAX_BASELINE));
+    let reason = checked_reason(&mut check, body.0.reason);
+    check.finish()?;
+    let correction = Correction::Baseline(baseline.unwrap_or_default());
+    correct(app, id, correction, reason, caller.caller.user_id).await.map(Json)
+}
+
+/// Reset a count
+///
+/// Back to zero, days and baseline too, with the reason in the ledger. What was received stays
+/// told.
+#[utoipa::path(
+    tag = "manage hits", operation_id = "resetHits",
+    params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
+    request_body = ResetInput,
+    responses((status = 200, description = "The count", body = ManagedHitCount)),
+)]
+#[post("/v1/admin/articles/{id}/hits/reset")]
+pub async fn reset(
+    caller: Can<WriteHits>,
+    app: Data<App>,
+    path: Path<String>,
+    _: Params<()>,
+    body: Body<ResetInput>,
+) -> ApiResult<Json<ManagedHitCount>> {
+    let id = path_id(&path, "article")?;
+    let mut check = Check::default();
+    let reason = checked_reason(&mut check, body.0.reason);
+    check.finish()?;
+    correct(app, id, Correction::Reset, reason, caller.caller.user_id).await.map(Json)
+}
+
+/// Reset a count without a reason
+///
+/// Back to zero, days and baseline too.
+#[utoipa::path(
+    tag = "manage hits", operation_id = "deleteHits",
+    params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
+    responses((status = 204, description = "The count is zero")),
+)]
+#[delete("/v1/admin/articles/{id}/hits")]
+pub async fn delete(
+    caller: Can<WriteHits>,
+    app: Data<App>,
+    path: Path<String>,
+    _: Params<()>,
+) -> ApiResult<HttpResponse> {
+    let id = path_id(&path, "article")?;
+    correct(app, id, Correction::Reset, None, caller.caller.user_id).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,462 @@
+//! Hits recorded and counts read, in delivery.
+
+use actix_web::web::{Data, Json, Path};
+use actix_web::{HttpRequest, HttpResponse, get, post};
+use chrono::{Days, NaiveDate};
+use utoipa::IntoParams;
+
+use crate::app::App;
+use crate::articles;
+use crate::articles::lists::{Include, public_among, summaries};
+use crate::db::{Conn, Timestamp};
+use crate::error::{ApiError, ApiResult, FaultCode};
+use crate::http::answer::{Delivery, REVALIDATE};
+use crate::http::body::Beacon;
+use crate::http::fields::{Check, Member};
+use crate::http::params::{FromParams, Params, Reader};
+use crate::http::reference::{Ref, moved};
+use crate::sections;
+use crate::visibility::SITE;
+
+use super::rules::{Client, Outcome, Viewer};
+use super::store::{self, Of, Window};
+use super::wire::{
+    DailyHits, HitBatch, HitBatchItemResult, HitBatchResult, HitCount, HitCounts, HitInput,
+    HitResult, SectionHitCount, TopArticle, TopList,
+};
+use super::{Hit, record};
+
+/// The most views of one batch.
+const MAX_BATCH: usize = 500;
+/// The longest hit id, in characters.
+const MAX_HIT_ID: usize = 64;
+
+fn check_client(check: &mut Check, pointer: &str, client: Member<String>) -> Option<Client> {
+    let name = client.given()?;
+    let client = Client::parse(&name);
+    if client.is_none() {
+        let detail = "must be web, h5, app, mini or other";
+        check.fault(pointer, FaultCode::NotAllowed, detail);
+    }
+    client
+}
+
+fn check_hit_id(check: &mut Check, pointer: &str, id: &str) -> Option<String> {
+    let line = check.line(pointer, id, MAX_HIT_ID);
+    if line.is_none() && check.is_clean() {
+        check.required::<()>(pointer, None);
+    }
+    line
+}
+
+/// Count a view
+///
+/// Records one view of a public article and answers once it is on disk. One view per visitor and
+/// article counts in the window (30 minutes by default); a repeated `hit_id`, a crawler or a
+/// prefetch is told as such and doesn't count. The body may be empty, or JSON sent as
+/// `application/json` or `text/plain`, so that `navigator.sendBeacon` needs no preflight.
+#[utoipa::path(
+    tag = "hits", operation_id = "recordHit",
+    params(("ref" = String, Path, description = "Id or slug of the article", max_length = 120, example = "12")),
+    request_body(content((HitInput = "application/json"), (HitInput = "text/plain"))),
+    responses((status = 200, description = "What became of it, and the count with it", body = HitResult)),
+)]
+#[post("/v1/articles/{ref}/hits")]
+pub async fn record_one(
+    app: Data<App>,
+    req: HttpRequest,
+    path: Path<String>,
+    _: Params<()>,
+    body: Beacon<HitInput>,
+) -> ApiResult<Json<HitResult>> {
+    let mut check = Check::default();
+    check_client(&mut check, "/client", body.0.client);
+    let hit_id = body.0.hit_id.given().and_then(|id| check_hit_id(&mut check, "/hit_id", &id));
+    check.finish()?;
+    let (text, now) = (path.into_inner(), app.clock.now());
+    let article_id = app
+        .db
+        .read(move |conn| articles::resolve_public_for_write(conn, &text, now))
+        .await?;
+    let viewer = Viewer::of(&req, &app.config.trusted_proxies);
+    let hit = Hit { article_id, hit_id, at: None };
+    let recorded = record(&app, vec![hit], viewer).await?.pop();
+    match recorded {
+        Some(recorded) if recorded.outcome != Outcome::NotFound => Ok(Json(HitResult {
+            article_id,
+            result: recorded.outcome.as_str(),
+            total: recorded.total,
+            today: recorded.today,
+        })),
+        _ => Err(ApiError::not_found("article")),
+    }
+}
+
+/// Count many views
+///
+/// Records up to 500 views, as an app collects them while there is no connection: all in one
+/// transaction, answered once they are on disk, with one result each. Each needs a `hit_id`, so
+/// that a batch that is sent again counts once.
+#[utoipa::path(
+    tag = "hits", operation_id = "recordHits",
+    request_body(content((HitBatch = "application/json"), (HitBatch = "text/plain"))),
+    responses((status = 200, description = "What became of each", body = HitBatchResult)),
+)]
+#[post("/v1/hits")]
+pub async fn record_many(
+    app: Data<App>,
+    req: HttpRequest,
+    _: Params<()>,
+    body: Beacon<HitBatch>,
+) -> ApiResult<Json<HitBatchResult>> {
+    let hits = checked_batch(body.0)?;
+    let viewer = Viewer::of(&req, &app.config.trusted_proxies);
+    let recorded = record(&app, hits, viewer).await?;
+    let data = (0..).zip(recorded).map(|(index, recorded)| HitBatchItemResult {
+        index,
+        article_id: recorded.article_id,
+        result: recorded.outcome.as_str(),
+    });
+    Ok(Json(HitBatchResult { data: data.collect() }))
+}
+
+fn checked_batch(batch: HitBatch) -> ApiResult<Vec<Hit>> {
+    let mut check = Check::default();
+    let items = check.required("/hits", batch.hits).unwrap_or_default();
+    if check.is_clean() && items.is_empty() {
+        check.required::<()>("/hits", None);
+    }
+    if items.len() > MAX_BATCH {
+        check.fault("/hits", FaultCode::TooMany, format!("must have at most {MAX_BATCH} items"));
+        check.finish()?;
+        return Ok(Vec::new());
+    }
+    let mut hits = Vec::with_capacity(items.len());
+    for (index, item) in items.into_iter().enumerate() {
+        let at = |name: &str| format!("/hits/{index}/{name}");
+        let article_id = check.required(&at("article_id"), item.article_id);
+        let given = item.hit_id.filter(|id| !crate::http::fields::trim(id).is_empty());
+        let hit_id = check
+            .required(&at("hit_id"), given)
+            .and_then(|id| check.line(&at("hit_id"), &id, MAX_HIT_ID));
+        let instant = item.at.given().and_then(|text| check.instant(&at("at"), &text));
+        check_client(&mut check, &at("client"), item.client);
+        if let (Some(article_id), Some(hit_id)) = (article_id, hit_id) {
+            hits.push(Hit { article_id, hit_id: Some(hit_id), at: instant });
+        }
+    }
+    check.finish()?;
+    Ok(hits)
+}
+
+/// Answers a read of counts, which caches always ask about.
+async fn counted<F>(app: &App, req: &HttpRequest, work: F) -> ApiResult<HttpResponse>
+where
+    F: FnOnce(&mut Conn, Timestamp) -> ApiResult<Delivery> + Send + 'static,
+{
+    let now = app.clock.now();
+    match app.db.read(move |conn| work(conn, now)).await {
+        Ok(delivery) => delivery.answer(req.headers(), REVALIDATE),
+        Err(error) if error.code() == crate::error::Code::NotFound => {
+            Err(ApiError::Cacheable(Box::new(error), REVALIDATE.to_owned()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Read the count of an article
+///
+/// How often a public article was viewed. Includes every view that was answered before.
+#[utoipa::path(
+    tag = "hits", operation_id = "getArticleHits",
+    params(("ref" = String, Path, description = "Id or slug of the article", max_length = 120, example = "12")),
+    responses((status = 200, description = "The count", body = HitCount)),
+)]
+#[get("/v1/articles/{ref}/hits")]
+pub async fn read_one(
+    app: Data<App>,
+    req: HttpRequest,
+    path: Path<String>,
+    _: Params<()>,
+) -> ApiResult<HttpResponse> {
+    let (text, query) = (path.into_inner(), req.query_string().to_owned());
+    let zone = app.config.site.zone;
+    counted(&app, &req, move |conn, now| {
+        let id = articles::resolve_public(conn, &text, "/hits", &query, now)?;
+        let count = store::counts(conn, &[id], zone.day(now))?.remove(&id);
+        Delivery::json(&count.ok_or_else(|| ApiError::not_found("article"))?)
+    })
+    .await
+}
+
+/// Which articles.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `CountsQuery` reads")]
+struct CountsParams {
+    /// Ids of up to 100 articles, separated by commas.
+    #[param(max_length = 1000, pattern = "^[0-9]+(,[0-9]+)*$", example = "12,13")]
+    article_ids: String,
+}
+
+#[derive(Debug)]
+pub struct CountsQuery {
+    article_ids: Vec<i64>,
+}
+
+impl FromParams for CountsQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        let given = reader.pairs().iter().any(|(name, _)| name == "article_ids");
+        let article_ids = reader.ids("article_ids", 100);
+        if !given {
+            reader.fault("article_ids", FaultCode::Required, "is required");
+        }
+        Self { article_ids: article_ids.unwrap_or_default() }
+    }
+}
+
+/// Read many counts
+///
+/// The counts of up to 100 articles, in the order asked for. Those that are unknown or not public
+/// are left out.
+#[utoipa::path(
+    tag = "hits", operation_id = "getHits", params(CountsParams),
+    responses((status = 200, description = "The counts", body = HitCounts)),
+)]
+#[get("/v1/hits")]
+pub async fn read_many(
+    app: Data<App>,
+    req: HttpRequest,
+    query: Params<CountsQuery>,
+) -> ApiResult<HttpResponse> {
+    let (wanted, zone) = (query.0.article_ids, app.config.site.zone);
+    counted(&app, &req, move |conn, now| {
+        let ids = public_among(conn, &wanted, now)?;
+        let mut counts = store::counts(conn, &ids, zone.day(now))?;
+        let data = ids.iter().filter_map(|id| counts.remove(id)).collect();
+        Delivery::json(&HitCounts { data })
+    })
+    .await
+}
+
+/// Read the count of a section
+///
+/// How often the articles that stand in the section now, or below it, were viewed.
+#[utoipa::path(
+    tag = "hits", operation_id = "getSectionHits",
+    params(("ref" = String, Path, description = "Id or slug of the section", max_length = 120, example = "news")),
+    responses((status = 200, description = "The count", body = SectionHitCount)),
+)]
+#[get("/v1/sections/{ref}/hits")]
+pub async fn of_section(
+    app: Data<App>,
+    req: HttpRequest,
+    path: Path<String>,
+    _: Params<()>,
+) -> ApiResult<HttpResponse> {
+    let (text, query) = (path.into_inner(), req.query_string().to_owned());
+    let zone = app.config.site.zone;
+    counted(&app, &req, move |conn, now| {
+        let missing = || ApiError::not_found("section");
+        let reference = Ref::parse(&text).ok_or_else(missing)?;
+        let tree = sections::store::tree(conn)?;
+        let id = match sections::resolve_shown(conn, &tree, &reference)?.ok_or_else(missing)? {
+            sections::Resolved::Found(row) => row.id,
+            sections::Resolved::Moved(row) => {
+                return Err(moved(&format!("/v1/sections/{}/hits", row.slug), &query));
+            }
+        };
+        let (total, as_of) = store::section_total(conn, id, now)?;
+        let (today, last_7_days, last_30_days) =
+            store::section_windows(conn, id, zone.day(now), now)?;
+        let count =
+            SectionHitCount { section_id: id, total, today, last_7_days, last_30_days, as_of };
+        Delivery::json(&count)
+    })
+    .await
+}
+
+const WINDOWS: &[(&str, Window)] = &[
+    ("today", Window::Days(1)),
+    ("last_7_days", Window::Days(7)),
+    ("last_30_days", Window::Days(30)),
+    ("all", Window::All),
+];
+
+/// Over which time, where, and how many.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `TopQuery` reads")]
+struct TopParams {
+    /// `today`, `last_7_days` (today and the 6 days before), `last_30_days` or `all`.
+    #[param(pattern = "^(today|last_7_days|last_30_days|all)$", default = "last_7_days", example = "last_30_days")]
+    window: Option<String>,
+    /// Only articles in this section and below it: its id or slug.
+    #[param(max_length = 120, example = "news")]
+    section: Option<String>,
+    /// The most articles to return.
+    #[param(minimum = 1, maximum = 100, default = 10, example = 10)]
+    limit: Option<i64>,
+}
+
+#[derive(Debug)]
+pub struct TopQuery {
+    window: Window,
+    section: Option<Ref>,
+    limit: i64,
+}
+
+impl FromParams for TopQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        Self {
+            window: reader.choice("window", WINDOWS).unwrap_or(Window::Days(7)),
+            section: sections::read_reference(reader, "section"),
+            limit: reader.integer("limit", 1..=100).unwrap_or(10),
+        }
+    }
+}
+
+/// Rank the articles by views
+///
+/// The most viewed public articles of a window of the site's days, of a section and below it or of
+/// the whole site. Among equals the newest is first; articles without a view are left out.
+#[utoipa::path(
+    tag = "hits", operation_id = "listTopArticles", params(TopParams),
+    responses((status = 200, description = "The ranking", body = TopList)),
+)]
+#[get("/v1/hits/top")]
+pub async fn top(
+    app: Data<App>,
+    req: HttpRequest,
+    query: Params<TopQuery>,
+) -> ApiResult<HttpResponse> {
+    let (query, site) = (query.0, app.config.site.clone());
+    counted(&app, &req, move |conn, now| {
+        let tree = sections::store::tree(conn)?;
+        let section = section_of(conn, &tree, query.section.as_ref())?;
+        let today = site.zone.day(now);
+        let ranked = store::top(conn, section, query.window, query.limit, today, now)?;
+        let ids: Vec<i64> = ranked.iter().map(|(id, _)| *id).collect();
+        let articles = summaries(conn, &ids, &tree, &site, Include::default(), now)?;
+        let as_of = store::last_of(conn, &ids)?;
+        let data = (1..).zip(ranked).zip(articles);
+        let data =
+            data.map(|((rank, (_, hits)), article)| TopArticle { rank, hits, article }).collect();
+        Delivery::json(&TopList { data, as_of })
+    })
+    .await
+}
+
+fn section_of(
+    conn: &mut Conn,
+    tree: &sections::Tree,
+    reference: Option<&Ref>,
+) -> ApiResult<i64> {
+    match reference {
+        Some(reference) => Ok(sections::shown_filter(conn, tree, reference)?.id),
+        None => Ok(SITE),
+    }
+}
+
+/// The most days of a series.
+const MAX_DAYS: i64 = 400;
+
+/// Which days, and whose views.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `DailyQuery` reads")]
+struct DailyParams {
+    /// The first day, `YYYY-MM-DD` in the site's zone; left out: 29 days before the last.
+    #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
+    from: Option<NaiveDate>,
+    /// The last day; left out: today. At most 400 days in all.
+    #[param(value_type = Option<String>, format = Date, example = "2026-01-31")]
+    to: Option<NaiveDate>,
+    /// Only views of this article: its id or slug. Not together with `section`.
+    #[param(max_length = 120, example = "12")]
+    article: Option<String>,
+    /// Only views of articles in this section and below it: its id or slug.
+    #[param(max_length = 120, example = "news")]
+    section: Option<String>,
+}
+
+#[derive(Debug)]
+pub struct DailyQuery {
+    from: Option<NaiveDate>,
+    to: Option<NaiveDate>,
+    article: Option<String>,
+    section: Option<Ref>,
+}
+
+impl FromParams for DailyQuery {
+    fn from_params(reader: &mut Reader) -> Self {
+        let article = reader.text("article");
+        let section = sections::read_reference(reader, "section");
+        if article.is_some() && section.is_some() {
+            let detail = "can't be given together with article";
+            reader.fault("section", FaultCode::Conflicting, detail);
+        }
+        if article.as_ref().is_some_and(|text| Ref::parse(text).is_none()) {
+            reader.fault("article", FaultCode::Invalid, "must be an id or a slug");
+        }
+        let (from, to) = (reader.day("from"), reader.day("to"));
+        if let (Some(from), Some(to)) = (from, to) {
+            check_range(reader, from, to);
+        }
+        Self { from, to, article, section }
+    }
+}
+
+fn check_range(reader: &mut Reader, from: NaiveDate, to: NaiveDate) {
+    if from > to {
+        reader.fault("from", FaultCode::OutOfRange, "must not be after to");
+    } else if (to - from).num_days() >= MAX_DAYS {
+        reader.fault("from", FaultCode::OutOfRange, format!("must be at most {MAX_DAYS} days before to"));
+    }
+}
+
+/// Read views day by day
+///
+/// Views of each day of the site's calendar, of one article, of a section and below it, or of the
+/// whole site. Days without a view are there with 0.
+#[utoipa::path(
+    tag = "hits", operation_id = "getDailyHits", params(DailyParams),
+    responses((status = 200, description = "The series", body = DailyHits)),
+)]
+#[get("/v1/hits/daily")]
+pub async fn daily(
+    app: Data<App>,
+    req: HttpRequest,
+    query: Params<DailyQuery>,
+) -> ApiResult<HttpResponse> {
+    let (query, zone) = (query.0, app.config.site.zone);
+    counted(&app, &req, move |conn, now| {
+        let (from, to) = days(&query, zone.day(now))?;
+        let of = match &query.article {
+            Some(text) => Of::Article(articles::resolve_public_for_write(conn, text, now)?),
+            None => {
+                let tree = sections::store::tree(conn)?;
+                Of::Section(section_of(conn, &tree, query.section.as_ref())?)
+            }
+        };
+        let (data, as_of) = store::daily(conn, of, from, to, now)?;
+        Delivery::json(&DailyHits { data, as_of })
+    })
+    .await
+}
+
+/// The days asked for. What depends on today is checked here.
+fn days(query: &DailyQuery, today: NaiveDate) -> ApiResult<(NaiveDate, NaiveDate)> {
+    let to = query.to.unwrap_or_else(|| match query.from {
+        // From a day ahead on there is nothing but that day.
+        Some(from) => today.max(from),
+        None => today,
+    });
+    let from =
+        query.from.unwrap_or_else(|| to.checked_sub_days(Days::new(29)).unwrap_or(to));
+    if (to - from).num_days() >= MAX_DAYS {
+        let detail = format!("from must be at most {MAX_DAYS} days before to");
+        return Err(ApiError::bad_parameter("from", FaultCode::OutOfRange, detail));
+    }
+    Ok((from, to))
+}

@@ -1,0 +1,274 @@
+//! The frame around every request: id, log line, CORS, `HEAD`, problem documents, headers.
+
+use std::panic::AssertUnwindSafe;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, HttpResponse, web};
+use actix_router::{Patterns, ResourceDef};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::FutureExt;
+use tracing::Instrument;
+use utoipa::openapi::path::{HttpMethod, Paths};
+
+use crate::app::App;
+use crate::error::{ApiError, Code};
+
+const ALLOWED_HEADERS: &str =
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key";
+const EXPOSED_HEADERS: &str = "ETag, Link, Location, Retry-After, RateLimit, X-Request-Id";
+const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+const PREFLIGHT_SECONDS: &str = "7200";
+
+/// The outermost middleware.
+pub async fn frame(
+    mut req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let app = req.app_data::<web::Data<App>>().cloned();
+    let began = std::time::Instant::now();
+    let id = request_id(req.headers());
+    let method = req.method().clone();
+    let path = req.path().to_owned();
+    let origin = cors_origin(app.as_deref(), &path, req.headers());
+    let span = tracing::info_span!(
+        "request", id, %method, path, trace = trace_id(req.headers()).unwrap_or_default()
+    );
+
+    async {
+        if is_preflight(&req) {
+            let mut answer = HttpResponse::NoContent().finish();
+            let headers = answer.headers_mut();
+            put(headers, "access-control-allow-methods", ALLOWED_METHODS);
+            put(headers, "access-control-allow-headers", ALLOWED_HEADERS);
+            put(headers, "access-control-max-age", PREFLIGHT_SECONDS);
+            add_headers(headers, &path, &id, &origin);
+            return Ok(req.into_response(answer));
+        }
+        // The connection remembers that this was a HEAD and leaves the body out.
+        if method == Method::HEAD {
+            req.head_mut().method = Method::GET;
+        }
+        let called = AssertUnwindSafe(next.call(req)).catch_unwind().await;
+        let mut res = match called {
+            Ok(Ok(res)) => with_problem(res.map_into_boxed_body(), &id),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => {
+                tracing::error!("a handler panicked");
+                return Err(Framed { id: id.clone() }.into());
+            }
+        };
+        let status = res.status();
+        add_headers(res.headers_mut(), &path, &id, &origin);
+        tracing::info!(status = status.as_u16(), micros = began.elapsed().as_micros(), "answered");
+        Ok(res)
+    }
+    .instrument(span)
+    .await
+}
+
+/// A panic, to be answered with 500 and the request's id.
+#[derive(Debug)]
+struct Framed {
+    id: String,
+}
+
+impl std::fmt::Display for Framed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a handler panicked")
+    }
+}
+
+impl actix_web::ResponseError for Framed {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = ApiError::Internal(String::new()).answer(&self.id);
+        add_headers(answer.headers_mut(), "", &self.id, &Cors::None);
+        answer
+    }
+}
+
+/// Turns an error's answer into its problem document, and logs the causes of faults of our own.
+fn with_problem(res: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
+    let answer = match res.response().error() {
+        None => return res,
+        Some(error) => match error.as_error::<ApiError>() {
+            Some(error) => {
+                if let ApiError::Internal(cause) = error {
+                    tracing::error!(%cause, "failed");
+                }
+                error.answer(id)
+            }
+            // An error of the framework's own, such as a path that is no UTF-8.
+            None => {
+                let status = res.status();
+                let code = match status {
+                    StatusCode::NOT_FOUND => Code::NotFound,
+                    StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
+                    StatusCode::REQUEST_TIMEOUT => Code::RequestTimeout,
+                    status if status.is_client_error() => Code::InvalidRequest,
+                    _ => {
+                        tracing::error!(cause = %error, "failed");
+                        Code::Internal
+                    }
+                };
+                ApiError::new(code, code.title()).answer(id)
+            }
+        },
+    };
+    res.into_response(answer)
+}
+
+/// What CORS allows for this request's origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Cors {
+    /// Delivery: any origin, without credentials.
+    Any,
+    /// Management, from an origin that the settings name.
+    Origin(String),
+    /// Management, from elsewhere or from no page at all.
+    None,
+}
+
+fn cors_origin(app: Option<&App>, path: &str, headers: &HeaderMap) -> Cors {
+    if !is_management(path) {
+        return Cors::Any;
+    }
+    let origin = headers.get("origin").and_then(|v| v.to_str().ok());
+    match (origin, app) {
+        (Some(origin), Some(app)) if app.config.cors_origins.iter().any(|o| o == origin) => {
+            Cors::Origin(origin.to_owned())
+        }
+        _ => Cors::None,
+    }
+}
+
+fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn is_management(path: &str) -> bool {
+    is_below(path, "/v1/admin") || is_below(path, "/v1/auth")
+}
+
+fn is_preflight(req: &ServiceRequest) -> bool {
+    req.method() == Method::OPTIONS
+        && req.headers().contains_key("origin")
+        && req.headers().contains_key("access-control-request-method")
+}
+
+fn add_headers(headers: &mut HeaderMap, path: &str, id: &str, cors: &Cors) {
+    put(headers, "x-request-id", id);
+    put(headers, "x-content-type-options", "nosniff");
+    let policy = if is_below(path, "/docs") {
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+    } else {
+        "default-src 'none'"
+    };
+    put(headers, "content-security-policy", policy);
+    if is_management(path) {
+        put(headers, "cache-control", "no-store");
+        headers.append(HeaderName::from_static("vary"), HeaderValue::from_static("Origin"));
+    }
+    match cors {
+        Cors::Any => put(headers, "access-control-allow-origin", "*"),
+        Cors::Origin(origin) => put(headers, "access-control-allow-origin", origin),
+        Cors::None => return,
+    }
+    put(headers, "access-control-expose-headers", EXPOSED_HEADERS);
+}
+
+fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// The client's `X-Request-Id` where it is sane (1 to 128 of `[A-Za-z0-9._-]`), else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get("x-request-id").and_then(|v| v.to_str().ok()).filter(|id| {
+        (1..=128).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    });
+    given.map_or_else(|| random_token(12), ToOwned::to_owned)
+}
+
+/// The trace id of a W3C `traceparent` (version 00), for the log.
+fn trace_id(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get("traceparent")?.to_str().ok()?;
+    let mut parts = value.split('-');
+    let (_version, trace) = (parts.next()?, parts.next()?);
+    let is_hex = trace.len() == 32 && trace.bytes().all(|b| b.is_ascii_hexdigit());
+    is_hex.then_some(trace)
+}
+
+/// A random token of so many bytes in base64url, from the system's secure source.
+pub fn random_token(bytes: usize) -> String {
+    let mut buffer = vec![0; bytes];
+    // The system's random source fails only where the process can't go on in any case.
+    aws_lc_rs::rand::fill(&mut buffer).expect("the system has a random source");
+    URL_SAFE_NO_PAD.encode(buffer)
+}
+
+/// The documented paths with their methods: what decides between 404 and 405.
+#[derive(Clone)]
+pub struct Routes(std::sync::Arc<Vec<(ResourceDef, Vec<Method>)>>);
+
+impl Routes {
+    /// The paths of the document.
+    pub fn new(paths: &Paths) -> Self {
+        let routes = paths.paths.iter().map(|(path, item)| {
+            let operations = [
+                (HttpMethod::Get, &item.get),
+                (HttpMethod::Post, &item.post),
+                (HttpMethod::Put, &item.put),
+                (HttpMethod::Patch, &item.patch),
+                (HttpMethod::Delete, &item.delete),
+            ];
+            let mut methods = vec![Method::OPTIONS];
+            for (method, operation) in operations {
+                match method {
+                    _ if operation.is_none() => {}
+                    HttpMethod::Get => methods.extend([Method::GET, Method::HEAD]),
+                    HttpMethod::Post => methods.push(Method::POST),
+                    HttpMethod::Put => methods.push(Method::PUT),
+                    HttpMethod::Patch => methods.push(Method::PATCH),
+                    _ => methods.push(Method::DELETE),
+                }
+            }
+            (ResourceDef::new(Patterns::Single(path.clone())), methods)
+        });
+        Self(std::sync::Arc::new(routes.collect()))
+    }
+
+    /// The methods of all documented paths that match.
+    fn allowed(&self, path: &str) -> Vec<&'static str> {
+        let order = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        let matching = || self.0.iter().filter(|(definition, _)| definition.is_match(path));
+        order
+            .into_iter()
+            .filter(|name| matching().any(|(_, m)| m.iter().any(|m| m.as_str() == *name)))
+            .collect()
+    }
+}
+
+/// What answers when no route does: 404, 405 with `Allow`, or 204 to a plain `OPTIONS`.
+pub async fn fallback(req: HttpRequest, routes: web::Data<Routes>) -> Result<HttpResponse, ApiError> {
+    let allowed = routes.allowed(req.path());
+    if allowed.is_empty() {
+        return Err(ApiError::not_found("path"));
+    }
+    let allow = allowed.join(", ");
+    if req.method() == Method::OPTIONS {
+        return Ok(HttpResponse::NoContent().insert_header(("allow", allow)).finish());
+    }
+    Err(ApiError::MethodNotAllowed(allow))
+}

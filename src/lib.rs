@@ -1,0 +1,43 @@
+//! Lanmu (栏目, "site column"): a headless content API for portals and news sites.
+//!
+//! The house: each feature is a folder with the same rooms.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`app`] | what every handler has: settings, database, clock, keys |
+//! | [`config`] | settings from the environment |
+//! | [`clock`] | the one source of "now", and the site's days |
+//! | [`error`] | every error, its status, its problem document |
+//! | [`db`] | one connection type over SQLite and PostgreSQL |
+//! | [`http`] | what all handlers share: reading requests, paging, answering |
+//! | [`visibility`] | the one predicate behind every delivery read |
+//! | [`slugs`] | free slugs and old slugs |
+//! | [`sections`], [`articles`], [`hits`], [`auth`], [`site`] | the features |
+//! | [`openapi`] | the document |
+//! | [`server`] | middleware order, mounted features, shutdown |
+//! | [`cli`] | the commands |
+//! | [`demo`] | the sample content |
+//!
+//! In a feature: `wire` is the JSON, `handlers` are delivery's operations, `admin` management's,
+//! `store` the queries, `rules` (or `tree`, `text`) the pure decisions.
+
+#![warn(missing_docs)]
+
+pub mod app;
+pub mod articles;
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod demo;
+pub mod error;
+pub mod hits;
+pub mod http;
+pub mod openapi;
+pub mod sections;
+pub mod server;
+pub mod site;
+pub mod slugs;
+pub mod telemetry;
+pub mod visibility;

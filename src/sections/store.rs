@@ -1,0 +1,341 @@
+//! Queries of sections.
+
+use diesel::prelude::*;
+
+use crate::articles;
+use crate::articles::wire::Cover;
+use crate::db::schema::{article_also, articles as articles_table, sections};
+use crate::db::{Conn, JsonOf, Timestamp};
+use crate::error::{ApiError, ApiResult, Code, FaultCode};
+use crate::http::reference::Slug;
+use crate::slugs::{self, Resource};
+
+use super::tree::{SectionRow, Tree};
+
+/// The most sections of a site.
+pub const MAX_SECTIONS: usize = 10_000;
+/// The most levels of the tree.
+pub const MAX_LEVELS: i64 = 8;
+
+/// Reads the whole tree.
+pub fn tree(conn: &mut Conn) -> QueryResult<Tree> {
+    sections::table.select(SectionRow::as_select()).load(conn).map(Tree::new)
+}
+
+/// A section's editable members, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "named as the columns")]
+pub struct Edits {
+    pub name: String,
+    pub visible: bool,
+    pub description: Option<String>,
+    pub keywords: Vec<String>,
+    pub kind: Option<String>,
+    pub cover: Option<Cover>,
+    pub max_age_days: Option<i64>,
+}
+
+/// What a new section is made from.
+#[derive(Debug)]
+pub struct NewSection {
+    /// The section above.
+    pub parent_id: Option<i64>,
+    /// Place among its siblings; `None`: at the end.
+    pub position: Option<i64>,
+    /// The slug; `None`: from the name.
+    pub slug: Option<Slug>,
+    /// The rest.
+    pub edits: Edits,
+}
+
+/// The section of this id, for its editors.
+pub fn find(conn: &mut Conn, id: i64) -> ApiResult<SectionRow> {
+    sections::table
+        .find(id)
+        .select(SectionRow::as_select())
+        .first(conn)
+        .optional()?
+        .ok_or_else(|| ApiError::not_found("section"))
+}
+
+/// Makes a section.
+pub fn create(conn: &mut Conn, new: NewSection, now: Timestamp) -> ApiResult<SectionRow> {
+    let tree = tree(conn)?;
+    if tree.rows().len() >= MAX_SECTIONS {
+        let detail = format!("a site has at most {MAX_SECTIONS} sections");
+        return Err(ApiError::invalid("/parent_id", FaultCode::TreeTooLarge, detail));
+    }
+    check_parent(&tree, new.parent_id, 1)?;
+    let slug = match new.slug {
+        Some(slug) => {
+            check_slug(conn, &slug, None)?;
+            slug
+        }
+        None => {
+            let wanted = Slug::from_title(&new.edits.name, Resource::Section.name());
+            slugs::free(conn, Resource::Section, &wanted)?
+        }
+    };
+    slugs::claim(conn, Resource::Section, &slug)?;
+    let siblings = tree.children(new.parent_id);
+    let end = i64::try_from(siblings.len()).unwrap_or(i64::MAX);
+    let position = new.position.unwrap_or(end).clamp(0, end);
+    let edits = new.edits;
+    let id: i64 = diesel::insert_into(sections::table)
+        .values((
+            sections::parent_id.eq(new.parent_id),
+            sections::slug.eq(slug.as_str()),
+            sections::name.eq(edits.name),
+            sections::path.eq(""),
+            sections::depth.eq(0_i64),
+            sections::position.eq(end),
+            sections::visible.eq(edits.visible),
+            sections::shown.eq(false),
+            sections::description.eq(edits.description),
+            sections::keywords.eq(JsonOf(edits.keywords)),
+            sections::kind.eq(edits.kind),
+            sections::cover.eq(edits.cover.map(JsonOf)),
+            sections::max_age_days.eq(edits.max_age_days),
+            sections::created_at.eq(now),
+            sections::updated_at.eq(now),
+            sections::version.eq(1_i64),
+        ))
+        .returning(sections::id)
+        .get_result(conn)?;
+    let mut order = siblings.to_vec();
+    // Both are within the number of siblings.
+    order.insert(usize::try_from(position).unwrap_or(0), id);
+    set_order(conn, &order)?;
+    settle(conn, &tree, now)?;
+    find(conn, id)
+}
+
+/// Changes a section's own members. A new slug re-paths the subtree and keeps the old one leading
+/// here; hiding or showing takes its articles out of delivery or puts them in.
+pub fn update(
+    conn: &mut Conn,
+    row: &SectionRow,
+    edits: Edits,
+    slug: Option<Slug>,
+    now: Timestamp,
+) -> ApiResult<SectionRow> {
+    let before = tree(conn)?;
+    let slug = slug.filter(|slug| slug.as_str() != row.slug);
+    if let Some(slug) = &slug {
+        check_slug(conn, slug, Some(row.id))?;
+        slugs::claim(conn, Resource::Section, slug)?;
+        slugs::retire(conn, Resource::Section, &row.slug, row.id, now)?;
+    }
+    let slug = slug.map_or_else(|| row.slug.clone(), |slug| slug.to_string());
+    diesel::update(sections::table.find(row.id))
+        .set((
+            sections::slug.eq(slug),
+            sections::name.eq(edits.name),
+            sections::visible.eq(edits.visible),
+            sections::description.eq(edits.description),
+            sections::keywords.eq(JsonOf(edits.keywords)),
+            sections::kind.eq(edits.kind),
+            sections::cover.eq(edits.cover.map(JsonOf)),
+            sections::max_age_days.eq(edits.max_age_days),
+            sections::updated_at.eq(now),
+            sections::version.eq(row.version + 1),
+        ))
+        .execute(conn)?;
+    settle(conn, &before, now)?;
+    find(conn, row.id)
+}
+
+/// Where a section is moved to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Among {
+    /// Behind all siblings.
+    Last,
+    /// Before this sibling.
+    Before(i64),
+    /// Behind this sibling.
+    After(i64),
+}
+
+/// Moves a section with all below it, and orders its new siblings.
+pub fn move_to(
+    conn: &mut Conn,
+    id: i64,
+    parent_id: Option<i64>,
+    among: Among,
+    now: Timestamp,
+) -> ApiResult<SectionRow> {
+    let tree = tree(conn)?;
+    if parent_id.is_some_and(|parent| tree.is_within(parent, id)) {
+        return Err(ApiError::new(Code::SectionCycle, Code::SectionCycle.title()));
+    }
+    check_parent(&tree, parent_id, tree.height(id))?;
+    let mut order: Vec<i64> =
+        tree.children(parent_id).iter().copied().filter(|sibling| *sibling != id).collect();
+    let place = |pointer: &str, sibling: i64| {
+        order.iter().position(|other| *other == sibling).ok_or_else(|| {
+            let detail = format!("{} is no sibling there", pointer.trim_start_matches('/'));
+            ApiError::invalid(pointer, FaultCode::DoesNotExist, detail)
+        })
+    };
+    let index = match among {
+        Among::Last => order.len(),
+        Among::Before(sibling) => place("/before", sibling)?,
+        Among::After(sibling) => place("/after", sibling)? + 1,
+    };
+    order.insert(index, id);
+    diesel::update(sections::table.find(id)).set(sections::parent_id.eq(parent_id)).execute(conn)?;
+    set_order(conn, &order)?;
+    settle(conn, &tree, now)?;
+    find(conn, id)
+}
+
+/// Deletes a section. One that holds articles or sections needs a section to move them to.
+pub fn delete(conn: &mut Conn, id: i64, move_to: Option<i64>, now: Timestamp) -> ApiResult<()> {
+    let tree = tree(conn)?;
+    let children = tree.children(Some(id)).to_vec();
+    match move_to {
+        Some(target) => {
+            if tree.get(target).is_none() {
+                let detail = "move_to names no section";
+                return Err(ApiError::bad_parameter("move_to", FaultCode::DoesNotExist, detail));
+            }
+            if tree.is_within(target, id) {
+                let detail = "move_to is the section itself or below it";
+                return Err(ApiError::new(Code::SectionCycle, detail));
+            }
+            let height = children.iter().map(|child| tree.height(*child)).max().unwrap_or(0);
+            check_levels(&tree, Some(target), height, "move_to").map_err(|detail| {
+                ApiError::bad_parameter("move_to", FaultCode::TreeTooLarge, detail)
+            })?;
+            let order: Vec<i64> = tree
+                .children(Some(target))
+                .iter()
+                .chain(&children)
+                .copied()
+                .filter(|child| *child != id)
+                .collect();
+            diesel::update(sections::table.filter(sections::parent_id.eq(id)))
+                .set(sections::parent_id.eq(target))
+                .execute(conn)?;
+            set_order(conn, &order)?;
+            let moved = articles::store::move_all(conn, id, target, now)?;
+            diesel::delete(sections::table.find(id)).execute(conn)?;
+            slugs::forget(conn, Resource::Section, id)?;
+            settle(conn, &tree, now)?;
+            let settled = self::tree(conn)?;
+            articles::store::relist(conn, &settled, &moved)?;
+        }
+        None => {
+            if !children.is_empty() || holds_articles(conn, id)? {
+                let detail = "it holds articles (in the trash too) or sections: \
+                              move or delete them first, or say where to with ?move_to={id}";
+                return Err(ApiError::new(Code::SectionNotEmpty, detail));
+            }
+            diesel::delete(sections::table.find(id)).execute(conn)?;
+            slugs::forget(conn, Resource::Section, id)?;
+            settle(conn, &tree, now)?;
+        }
+    }
+    Ok(())
+}
+
+fn holds_articles(conn: &mut Conn, id: i64) -> QueryResult<bool> {
+    let own: i64 =
+        articles_table::table.filter(articles_table::section_id.eq(id)).count().get_result(conn)?;
+    let also: i64 =
+        article_also::table.filter(article_also::section_id.eq(id)).count().get_result(conn)?;
+    Ok(own + also > 0)
+}
+
+fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>) -> ApiResult<()> {
+    match slugs::live(conn, Resource::Section, slug)? {
+        Some(id) if Some(id) != own => {
+            let detail = format!("section {id} has the slug {slug}");
+            Err(ApiError::new(Code::SlugTaken, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_parent(tree: &Tree, parent_id: Option<i64>, height: i64) -> ApiResult<()> {
+    if let Some(parent) = parent_id
+        && tree.get(parent).is_none()
+    {
+        let detail = "parent_id names no section";
+        return Err(ApiError::invalid("/parent_id", FaultCode::DoesNotExist, detail));
+    }
+    check_levels(tree, parent_id, height, "parent_id")
+        .map_err(|detail| ApiError::invalid("/parent_id", FaultCode::TreeTooLarge, detail))
+}
+
+fn check_levels(
+    tree: &Tree,
+    parent_id: Option<i64>,
+    height: i64,
+    name: &str,
+) -> Result<(), String> {
+    let above = parent_id.and_then(|id| tree.get(id)).map_or(0, |row| row.depth + 1);
+    if above + height > MAX_LEVELS {
+        return Err(format!("{name} is too deep: the tree has at most {MAX_LEVELS} levels"));
+    }
+    Ok(())
+}
+
+/// Gives siblings their positions.
+fn set_order(conn: &mut Conn, order: &[i64]) -> QueryResult<()> {
+    for (index, id) in order.iter().enumerate() {
+        let position = i64::try_from(index).unwrap_or(i64::MAX);
+        diesel::update(sections::table.find(*id).filter(sections::position.ne(position)))
+            .set(sections::position.eq(position))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Puts every derived column right after a change, raises the version of each section that looks
+/// different from `before`, and lists anew the articles of those that readers now find elsewhere,
+/// or no more.
+fn settle(conn: &mut Conn, before: &Tree, now: Timestamp) -> ApiResult<()> {
+    let after = tree(conn)?;
+    let lineage = |tree: &Tree, id| tree.ancestors(id).iter().map(|r| r.id).collect::<Vec<_>>();
+    let mut elsewhere = Vec::new();
+    for (id, derived) in after.derive() {
+        let Some(row) = after.get(id) else { continue };
+        let was = before.get(id);
+        let looks_different = was.is_some_and(|was| {
+            was.parent_id != row.parent_id
+                || was.path != derived.path
+                || was.position != derived.position
+                || was.shown != derived.shown
+        });
+        if was.is_some_and(|was| was.shown != derived.shown)
+            || (was.is_some() && lineage(before, id) != lineage(&after, id))
+        {
+            elsewhere.push(id);
+        }
+        let raised = looks_different && was.is_some_and(|was| was.version == row.version);
+        let is_right = row.path == derived.path
+            && row.depth == derived.depth
+            && row.position == derived.position
+            && row.shown == derived.shown;
+        if is_right && !raised {
+            continue;
+        }
+        diesel::update(sections::table.find(id))
+            .set((
+                sections::path.eq(derived.path),
+                sections::depth.eq(derived.depth),
+                sections::position.eq(derived.position),
+                sections::shown.eq(derived.shown),
+                sections::updated_at.eq(if raised { now } else { row.updated_at }),
+                sections::version.eq(row.version + i64::from(raised)),
+            ))
+            .execute(conn)?;
+    }
+    if elsewhere.is_empty() {
+        return Ok(());
+    }
+    let settled = tree(conn)?;
+    let articles = articles::store::ids_in_sections(conn, &elsewhere)?;
+    articles::store::relist(conn, &settled, &articles)
+}

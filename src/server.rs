@@ -1,0 +1,130 @@
+//! The HTTP server: middleware order, the mounted features, graceful shutdown.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, Data};
+use actix_web::{App as Actix, HttpResponse, HttpServer, get};
+use utoipa_actix_web::AppExt;
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::app::App;
+use crate::error::ApiResult;
+use crate::http::answer::Delivery;
+use crate::http::frame::{Routes, fallback, frame};
+use crate::http::params::Params;
+use crate::{articles, auth, hits, openapi, sections, site};
+
+/// How long a client may take to send a request's head, or to close its side of a connection.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+/// How often hit ids and visits that are past are deleted.
+const TIDY_EVERY: Duration = Duration::from_secs(600);
+
+/// Mounts every feature. Mounting a route puts it into the OpenAPI document.
+pub fn routes(config: &mut ServiceConfig) {
+    site::routes(config);
+    sections::routes(config);
+    articles::routes(config);
+    hits::routes(config);
+    auth::routes(config);
+    config.service(document);
+}
+
+/// The OpenAPI document as it is served.
+#[derive(Clone)]
+struct Document(web::Bytes);
+
+/// Read the OpenAPI document
+///
+/// This document: every operation, parameter and answer of the service.
+#[utoipa::path(
+    tag = "service", operation_id = "getOpenApi",
+    responses((status = 200, description = "The document (OpenAPI 3.1)", body = Object)),
+)]
+#[get("/openapi.json")]
+async fn document(
+    document: Data<Document>,
+    req: actix_web::HttpRequest,
+    _: Params<()>,
+) -> ApiResult<HttpResponse> {
+    Delivery::bytes(document.0.to_vec(), "application/json")
+        .answer(req.headers(), "public, max-age=300")
+}
+
+/// Serves on the listener until `stop` is done; then finishes what is in flight, within
+/// `LANMU_SHUTDOWN_SECONDS`.
+pub async fn run(
+    app: App,
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    let shutdown = app.config.shutdown;
+    let workers = app.config.workers;
+    let document = openapi::document();
+    let routes_table = Data::new(Routes::new(&document.paths));
+    let json = document.to_json().map_err(std::io::Error::other)?;
+    let document = Data::new(Document(web::Bytes::from(json)));
+    let data = Data::new(app.clone());
+
+    let server = HttpServer::new(move || {
+        Actix::new()
+            .app_data(data.clone())
+            .app_data(routes_table.clone())
+            .app_data(document.clone())
+            .into_utoipa_app()
+            .configure(routes)
+            .into_app()
+            .service(SwaggerUi::new("/docs/{_:.*}").config(
+                utoipa_swagger_ui::Config::from("/openapi.json").display_request_duration(true),
+            ))
+            .service(web::redirect("/docs", "/docs/"))
+            .default_service(web::to(fallback))
+            .wrap(from_fn(auth::guard))
+            .wrap(from_fn(frame))
+    })
+    .workers(workers)
+    .client_request_timeout(HEAD_TIME)
+    .client_disconnect_timeout(Duration::from_secs(2))
+    .keep_alive(IDLE_TIME)
+    .shutdown_timeout(shutdown.as_secs())
+    .disable_signals()
+    .listen(listener)?
+    .run();
+
+    let tidying = actix_web::rt::spawn(async move {
+        loop {
+            tokio::time::sleep(TIDY_EVERY).await;
+            match hits::tidy(&app).await {
+                Ok(deleted) => tracing::debug!(deleted, "tidied"),
+                Err(error) => tracing::error!(%error, "tidying failed"),
+            }
+        }
+    });
+    let handle = server.handle();
+    let server = actix_web::rt::spawn(server);
+    stop.await;
+    tracing::info!("stopping");
+    tidying.abort();
+    handle.stop(true).await;
+    server.await.map_err(std::io::Error::other)?
+}
+
+/// Done when the process is asked to end (SIGTERM, SIGINT).
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals can't be caught: stop the process by force");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

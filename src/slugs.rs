@@ -1,0 +1,106 @@
+//! Slugs that are free, and slugs that once were: an old slug leads to what it named until a live
+//! one takes it.
+
+use diesel::prelude::*;
+
+use crate::db::schema::{articles, old_slugs, sections};
+use crate::db::{Conn, Timestamp};
+use crate::http::reference::Slug;
+
+/// A kind of resource with slugs of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// Articles.
+    Article,
+    /// Sections.
+    Section,
+}
+
+impl Resource {
+    /// The name as it stands in the database, and in front of slugs made of digits.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Article => "article",
+            Self::Section => "section",
+        }
+    }
+}
+
+/// The id of what has this slug now.
+pub fn live(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<Option<i64>> {
+    let slug = slug.as_str();
+    match resource {
+        Resource::Article => {
+            articles::table.filter(articles::slug.eq(slug)).select(articles::id).first(conn)
+        }
+        Resource::Section => {
+            sections::table.filter(sections::slug.eq(slug)).select(sections::id).first(conn)
+        }
+    }
+    .optional()
+}
+
+/// The id of what had this slug once.
+pub fn old(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<Option<i64>> {
+    old_slugs::table
+        .find((resource.name(), slug.as_str()))
+        .select(old_slugs::target_id)
+        .first(conn)
+        .optional()
+}
+
+/// The first of `wanted`, `wanted-2`, `wanted-3`, … that nothing has or had.
+pub fn free(conn: &mut Conn, resource: Resource, wanted: &Slug) -> QueryResult<Slug> {
+    let mut taken = |n: u64| -> QueryResult<bool> {
+        let slug = wanted.numbered(n);
+        Ok(live(conn, resource, &slug)?.is_some() || old(conn, resource, &slug)?.is_some())
+    };
+    // Gallop to a free number, then halve: a few look-ups however many share the title.
+    let (mut low, mut high) = (0, 1);
+    while taken(high)? {
+        low = high;
+        high *= 2;
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if taken(middle)? {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(wanted.numbered(high))
+}
+
+/// Notes that `id` has given up this slug.
+pub fn retire(
+    conn: &mut Conn,
+    resource: Resource,
+    slug: &str,
+    id: i64,
+    now: Timestamp,
+) -> QueryResult<()> {
+    diesel::delete(old_slugs::table.find((resource.name(), slug))).execute(conn)?;
+    diesel::insert_into(old_slugs::table)
+        .values((
+            old_slugs::resource.eq(resource.name()),
+            old_slugs::slug.eq(slug),
+            old_slugs::target_id.eq(id),
+            old_slugs::created_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Notes that a live resource has this slug now: it leads nowhere else any more.
+pub fn claim(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<()> {
+    diesel::delete(old_slugs::table.find((resource.name(), slug.as_str()))).execute(conn)?;
+    Ok(())
+}
+
+/// Drops the old slugs of what is deleted.
+pub fn forget(conn: &mut Conn, resource: Resource, id: i64) -> QueryResult<()> {
+    let of_target = old_slugs::resource.eq(resource.name()).and(old_slugs::target_id.eq(id));
+    diesel::delete(old_slugs::table.filter(of_target)).execute(conn)?;
+    Ok(())
+}
