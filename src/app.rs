@@ -65,7 +65,11 @@ impl App {
             tracing::info!(%migration, "migrated");
         }
         let db = Db::new(&config.db());
-        let issuer = config.site.url.clone().unwrap_or_else(|| "lanmu".to_owned());
+        let issuer = config
+            .site
+            .url
+            .clone()
+            .unwrap_or_else(|| "lanmu".to_owned());
         let keys = match &config.signing_key_file {
             Some(path) => Keys::from_file(path, &issuer)?,
             None => {

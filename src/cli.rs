@@ -85,7 +85,9 @@ pub fn run() -> ExitCode {
 }
 
 fn print(text: &str) -> Result<(), StartError> {
-    std::io::stdout().write_all(text.as_bytes()).map_err(|e| StartError::Other(e.to_string()))
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .map_err(|e| StartError::Other(e.to_string()))
 }
 
 fn serve(options: &Serve) -> Result<(), StartError> {
@@ -99,7 +101,9 @@ fn serve(options: &Serve) -> Result<(), StartError> {
         if options.demo {
             demo::fill(&app).await?;
         }
-        let address = listener.local_addr().map_err(|e| StartError::Other(e.to_string()))?;
+        let address = listener
+            .local_addr()
+            .map_err(|e| StartError::Other(e.to_string()))?;
         if let Some(file) = &options.port_file {
             write_port(file, address.port())?;
         }
@@ -112,7 +116,8 @@ fn serve(options: &Serve) -> Result<(), StartError> {
 
 /// Writes the port beside the file and renames it, so that a reader never sees half of it.
 fn write_port(file: &Path, port: u16) -> Result<(), StartError> {
-    let told = |e: std::io::Error| StartError::Other(format!("--port-file {}: {e}", file.display()));
+    let told =
+        |e: std::io::Error| StartError::Other(format!("--port-file {}: {e}", file.display()));
     let partial = file.with_extension("partial");
     std::fs::write(&partial, format!("{port}\n")).map_err(told)?;
     std::fs::rename(&partial, file).map_err(told)
@@ -124,7 +129,8 @@ fn migrate() -> Result<(), StartError> {
     if done.is_empty() {
         return print("the database is up to date\n");
     }
-    done.iter().try_for_each(|name| print(&format!("migrated: {name}\n")))
+    done.iter()
+        .try_for_each(|name| print(&format!("migrated: {name}\n")))
 }
 
 fn add_user(email: &str, role: Role) -> Result<(), StartError> {

@@ -26,7 +26,10 @@ impl Clock {
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         match self {
-            #[allow(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "the one place that reads the machine's clock"
+            )]
             Self::System => Timestamp::new(Utc::now()),
             Self::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst))
                 .expect("a test sets the clock within the years 1 to 9999"),
@@ -53,12 +56,18 @@ impl SiteZone {
 
     /// `YYYY-MM-DD HH:MM` in the site's zone.
     pub fn local_minute(self, at: Timestamp) -> String {
-        at.utc().with_timezone(&self.0).format("%Y-%m-%d %H:%M").to_string()
+        at.utc()
+            .with_timezone(&self.0)
+            .format("%Y-%m-%d %H:%M")
+            .to_string()
     }
 
     /// The first instant of the site's day; where the clock skips midnight, the first that exists.
     pub fn start_of_day(self, day: NaiveDate) -> Timestamp {
-        Timestamp::new(first_instant(self.0, day.and_hms_opt(0, 0, 0).expect("midnight is a time")))
+        Timestamp::new(first_instant(
+            self.0,
+            day.and_hms_opt(0, 0, 0).expect("midnight is a time"),
+        ))
     }
 
     /// The first instant after the site's day.
@@ -104,7 +113,10 @@ mod tests {
     #[test]
     fn a_shanghai_day_begins_at_16_utc() {
         let day = NaiveDate::from_ymd_opt(2019, 8, 9).expect("a date");
-        assert_eq!(SHANGHAI.start_of_day(day).to_string(), "2019-08-08T16:00:00Z");
+        assert_eq!(
+            SHANGHAI.start_of_day(day).to_string(),
+            "2019-08-08T16:00:00Z"
+        );
         assert_eq!(SHANGHAI.end_of_day(day).to_string(), "2019-08-09T16:00:00Z");
     }
 

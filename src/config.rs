@@ -83,7 +83,11 @@ impl Site {
     /// The web address of an article, where the settings tell one.
     pub fn article_address(&self, id: i64, slug: &str) -> Option<String> {
         let template = self.article_url.as_ref()?;
-        Some(template.replace("{id}", &id.to_string()).replace("{slug}", slug))
+        Some(
+            template
+                .replace("{id}", &id.to_string())
+                .replace("{slug}", slug),
+        )
     }
 }
 
@@ -114,10 +118,16 @@ impl Config {
             Ok(_) => {}
             Err(error) if error.not_found() => {}
             Err(error) => {
-                return Err(ConfigError { name: ".env", problem: format!("can't be read: {error}") });
+                return Err(ConfigError {
+                    name: ".env",
+                    problem: format!("can't be read: {error}"),
+                });
             }
         }
-        #[allow(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the one place that reads the environment"
+        )]
         Self::from_lookup(&|name| std::env::var(name).ok())
     }
 
@@ -127,7 +137,9 @@ impl Config {
         let site_url = get.url("LANMU_SITE_URL")?;
         let article_url = match get.text("LANMU_ARTICLE_URL") {
             Some(template) => Some(article_template(template)?),
-            None => site_url.as_ref().map(|url| format!("{url}/articles/{{id}}")),
+            None => site_url
+                .as_ref()
+                .map(|url| format!("{url}/articles/{{id}}")),
         };
         Ok(Self {
             database: get.parsed("DATABASE_URL", "sqlite://data/lanmu.db", |text| {
@@ -136,11 +148,14 @@ impl Config {
             db_connections: get.number("LANMU_DB_CONNECTIONS", 8, 1..=500)?,
             db_wait: Duration::from_millis(get.number("LANMU_DB_WAIT_MS", 3000, 10..=60_000)?),
             listen: get.parsed("LANMU_LISTEN", "127.0.0.1:8080", |text| {
-                text.parse().map_err(|_| "is no address and port: write e.g. 127.0.0.1:8080".into())
+                text.parse()
+                    .map_err(|_| "is no address and port: write e.g. 127.0.0.1:8080".into())
             })?,
             workers: get.number("LANMU_WORKERS", default_workers(), 1..=256)?,
             site: Site {
-                name: get.text("LANMU_SITE_NAME").unwrap_or_else(|| "Lanmu".into()),
+                name: get
+                    .text("LANMU_SITE_NAME")
+                    .unwrap_or_else(|| "Lanmu".into()),
                 home_name: get.text("LANMU_HOME_NAME").unwrap_or_else(|| "首页".into()),
                 url: site_url,
                 article_url,
@@ -201,7 +216,9 @@ struct Lookup<'a>(&'a dyn Fn(&str) -> Option<String>);
 
 impl Lookup<'_> {
     fn text(&self, name: &'static str) -> Option<String> {
-        (self.0)(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty())
+        (self.0)(name)
+            .map(|v| v.trim().to_owned())
+            .filter(|v| !v.is_empty())
     }
 
     fn parsed<T>(
@@ -223,12 +240,18 @@ impl Lookup<'_> {
     where
         T: std::str::FromStr + PartialOrd + std::fmt::Display,
     {
-        let Some(text) = self.text(name) else { return Ok(default) };
+        let Some(text) = self.text(name) else {
+            return Ok(default);
+        };
         match text.parse() {
             Ok(number) if range.contains(&number) => Ok(number),
             _ => Err(ConfigError {
                 name,
-                problem: format!("must be a whole number from {} to {}", range.start(), range.end()),
+                problem: format!(
+                    "must be a whole number from {} to {}",
+                    range.start(),
+                    range.end()
+                ),
             }),
         }
     }
@@ -239,12 +262,19 @@ impl Lookup<'_> {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Result<Vec<T>, ConfigError> {
         let text = self.text(name).unwrap_or_default();
-        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        items.map(|item| parse(item).map_err(|problem| ConfigError { name, problem })).collect()
+        let items = text
+            .split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty());
+        items
+            .map(|item| parse(item).map_err(|problem| ConfigError { name, problem }))
+            .collect()
     }
 
     fn url(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.text(name) else {
+            return Ok(None);
+        };
         match Url::parse(&text) {
             Ok(url) if is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
                 Ok(Some(text.trim_end_matches('/').to_owned()))
@@ -259,14 +289,20 @@ impl Lookup<'_> {
 
     fn cache(&self, name: &'static str) -> Result<CachePolicy, ConfigError> {
         self.parsed(name, "30,60,30", |text| {
-            let numbers: Vec<u32> =
-                text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+            let numbers: Vec<u32> = text
+                .split(',')
+                .filter_map(|part| part.trim().parse().ok())
+                .collect();
             match numbers[..] {
                 [max_age, s_maxage, stale_while_revalidate]
                     if text.split(',').count() == 3
                         && numbers.iter().all(|seconds| *seconds <= 31_536_000) =>
                 {
-                    Ok(CachePolicy { max_age, s_maxage, stale_while_revalidate })
+                    Ok(CachePolicy {
+                        max_age,
+                        s_maxage,
+                        stale_while_revalidate,
+                    })
                 }
                 _ => Err("must be three numbers of seconds, max-age, s-maxage and \
                           stale-while-revalidate: write e.g. 30,60,30"
@@ -296,11 +332,17 @@ fn article_template(template: String) -> Result<String, ConfigError> {
 
 fn origin(item: &str) -> Result<String, String> {
     let wrong = || {
-        format!("has {item:?}, which is no origin: write e.g. https://admin.example.com, without a path")
+        format!(
+            "has {item:?}, which is no origin: write e.g. https://admin.example.com, without a path"
+        )
     };
     let url = Url::parse(item).map_err(|_| wrong())?;
     let origin = url.origin().ascii_serialization();
-    if is_web(&url) && origin == item { Ok(origin) } else { Err(wrong()) }
+    if is_web(&url) && origin == item {
+        Ok(origin)
+    } else {
+        Err(wrong())
+    }
 }
 
 #[cfg(test)]
@@ -347,6 +389,9 @@ mod tests {
     fn an_article_has_its_web_address_under_the_site() {
         let config = with("LANMU_SITE_URL", "https://www.example.com/").expect("valid");
         let address = config.site.article_address(12, "x");
-        assert_eq!(address.as_deref(), Some("https://www.example.com/articles/12"));
+        assert_eq!(
+            address.as_deref(),
+            Some("https://www.example.com/articles/12")
+        );
     }
 }

@@ -246,12 +246,18 @@ impl ApiError {
 
     /// 422 with one fault.
     pub fn invalid(pointer: &str, code: FaultCode, detail: impl Into<String>) -> Self {
-        Self::Faults(Code::ValidationFailed, vec![Fault::member(pointer, code, detail)])
+        Self::Faults(
+            Code::ValidationFailed,
+            vec![Fault::member(pointer, code, detail)],
+        )
     }
 
     /// 400 with one fault of a parameter.
     pub fn bad_parameter(name: &str, code: FaultCode, detail: impl Into<String>) -> Self {
-        Self::Faults(Code::InvalidRequest, vec![Fault::parameter(name, code, detail)])
+        Self::Faults(
+            Code::InvalidRequest,
+            vec![Fault::parameter(name, code, detail)],
+        )
     }
 
     /// The kind of error.
@@ -268,14 +274,18 @@ impl ApiError {
     fn detail(&self) -> String {
         match self {
             Self::Plain(_, detail) => detail.clone(),
-            Self::Faults(_, faults) => {
-                faults.iter().map(|f| f.detail.as_str()).collect::<Vec<_>>().join("; ")
-            }
+            Self::Faults(_, faults) => faults
+                .iter()
+                .map(|f| f.detail.as_str())
+                .collect::<Vec<_>>()
+                .join("; "),
             Self::MethodNotAllowed(allow) => format!("allowed here: {allow}"),
             Self::Unavailable(_) => "try again shortly".to_owned(),
             Self::Cacheable(error, _) => error.detail(),
             Self::Moved(place) => format!("moved to {place}"),
-            Self::Internal(_) => "the cause is in the service's log under this request id".to_owned(),
+            Self::Internal(_) => {
+                "the cause is in the service's log under this request id".to_owned()
+            }
         }
     }
 
@@ -308,7 +318,9 @@ impl ApiError {
         // A problem holds only strings, numbers and lists of them: it always serialises.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut answer = HttpResponse::build(code.status());
-        answer.content_type("application/problem+json").insert_header(("cache-control", "no-store"));
+        answer
+            .content_type("application/problem+json")
+            .insert_header(("cache-control", "no-store"));
         match self {
             Self::MethodNotAllowed(allow) => answer.insert_header(("allow", allow.as_str())),
             Self::Unavailable(seconds) => answer.insert_header(("retry-after", *seconds)),
@@ -324,7 +336,9 @@ impl ApiError {
 fn set(answer: &mut HttpResponse, name: &'static str, value: &str) {
     use actix_web::http::header::{HeaderName, HeaderValue};
     if let Ok(value) = HeaderValue::from_str(value) {
-        answer.headers_mut().insert(HeaderName::from_static(name), value);
+        answer
+            .headers_mut()
+            .insert(HeaderName::from_static(name), value);
     }
 }
 
@@ -385,9 +399,14 @@ impl From<diesel::result::Error> for ApiError {
 }
 
 fn is_overload(message: &str) -> bool {
-    ["statement timeout", "lock timeout", "database is locked", "could not serialize"]
-        .iter()
-        .any(|sign| message.contains(sign))
+    [
+        "statement timeout",
+        "lock timeout",
+        "database is locked",
+        "could not serialize",
+    ]
+    .iter()
+    .any(|sign| message.contains(sign))
 }
 
 #[cfg(test)]

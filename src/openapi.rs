@@ -6,10 +6,10 @@
 
 use serde_json::{Value, json};
 use utoipa::OpenApi;
-use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn};
+use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response,
+    Components, Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response,
     ResponseBuilder, Type,
 };
 use utoipa_actix_web::AppExt;
@@ -97,16 +97,31 @@ pub fn pretty() -> String {
 
 /// Lists the codes in the schemas of problems and faults.
 fn describe_problem(components: &mut Components) {
-    let codes = Code::ALL.iter().map(|c| format!("- `{}` ({}): {}", c.as_str(), c.status().as_u16(), c.title()));
+    let codes = Code::ALL.iter().map(|c| {
+        format!(
+            "- `{}` ({}): {}",
+            c.as_str(),
+            c.status().as_u16(),
+            c.title()
+        )
+    });
     let codes = codes.collect::<Vec<_>>().join("\n");
     let faults = FaultCode::ALL.iter().map(|c| format!("`{}`", c.as_str()));
     let faults = faults.collect::<Vec<_>>().join(", ");
     for (schema, text) in [
-        ("Problem", format!("Stable name of the kind of problem. More may be added.\n\n{codes}")),
-        ("Fault", format!("Stable name of the fault's kind, more may be added: {faults}.")),
+        (
+            "Problem",
+            format!("Stable name of the kind of problem. More may be added.\n\n{codes}"),
+        ),
+        (
+            "Fault",
+            format!("Stable name of the fault's kind, more may be added: {faults}."),
+        ),
     ] {
-        if let Some(RefOr::T(utoipa::openapi::Schema::Object(object))) = components.schemas.get_mut(schema)
-            && let Some(RefOr::T(utoipa::openapi::Schema::Object(code))) = object.properties.get_mut("code")
+        if let Some(RefOr::T(utoipa::openapi::Schema::Object(object))) =
+            components.schemas.get_mut(schema)
+            && let Some(RefOr::T(utoipa::openapi::Schema::Object(code))) =
+                object.properties.get_mut("code")
         {
             code.description = Some(text);
         }
@@ -116,11 +131,10 @@ fn describe_problem(components: &mut Components) {
 /// Adds what follows from an operation's shape: security, errors, headers.
 fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let is_managed = path.starts_with("/v1/admin");
-    let needs_token =
-        is_managed || matches!(path, "/v1/auth/me" | "/v1/auth/logout");
-    let in_path = |p: &utoipa::openapi::path::Parameter| p.parameter_in == ParameterIn::Path;
-    let has_path = operation.parameters.iter().flatten().any(in_path);
-    let names_section = operation.parameters.iter().flatten().any(|p| p.name == "section" || p.name == "parent" || p.name == "article");
+    let needs_token = is_managed || matches!(path, "/v1/auth/me" | "/v1/auth/logout");
+    let has_path = parameters(operation).any(|p| p.parameter_in == ParameterIn::Path);
+    let names_resource =
+        parameters(operation).any(|p| matches!(p.name.as_str(), "section" | "parent" | "article"));
     let has_body = operation.request_body.is_some();
     let is_read = *method == HttpMethod::Get;
     let is_delivery_read = is_read && path.starts_with("/v1/") && !needs_token;
@@ -130,24 +144,38 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
         Vec::new()
     });
 
-    let has_status = |operation: &Operation, status: &str| operation.responses.responses.contains_key(status);
-    let mut problems = vec![("400", "Faults of the query, of headers or of the body's form, all of a kind at once")];
+    let has_status =
+        |operation: &Operation, status: &str| operation.responses.responses.contains_key(status);
+    let mut problems = vec![(
+        "400",
+        "Faults of the query, of headers or of the body's form, all of a kind at once",
+    )];
     if needs_token {
         problems.push(("401", "No access token, or none that is good"));
     }
     if is_managed {
         problems.push(("403", "The account's role does not allow that"));
     }
-    if has_path || (is_delivery_read && names_section) {
-        problems.push(("404", "There is no such resource that the caller may know of"));
+    if has_path || (is_delivery_read && names_resource) {
+        problems.push((
+            "404",
+            "There is no such resource that the caller may know of",
+        ));
     }
     if has_body {
         problems.push(("408", "The body did not arrive in time"));
         problems.push(("413", "The body is too large"));
-        problems.push(("415", "The body has a media type or coding that is not taken"));
-        problems.push(("422", "Members are missing or have bad values, all of them at once"));
+        problems.push((
+            "415",
+            "The body has a media type or coding that is not taken",
+        ));
+        problems.push((
+            "422",
+            "Members are missing or have bad values, all of them at once",
+        ));
     }
-    let takes_if_match = is_managed && has_path && !is_read && !path.ends_with("/hits") && !path.ends_with("/reset");
+    let takes_if_match =
+        is_managed && has_path && !is_read && !path.ends_with("/hits") && !path.ends_with("/reset");
     if takes_if_match {
         problems.push(("412", "The resource has another version"));
         add_if_match(operation, *method == HttpMethod::Patch);
@@ -156,10 +184,16 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
         problems.push(("428", "The operation needs If-Match"));
     }
     problems.push(("500", "The service failed"));
-    problems.push(("503", "Overloaded, or the database is away; see Retry-After"));
+    problems.push((
+        "503",
+        "Overloaded, or the database is away; see Retry-After",
+    ));
     for (status, description) in problems {
         if !has_status(operation, status) {
-            operation.responses.responses.insert(status.to_owned(), RefOr::T(problem(description)));
+            operation
+                .responses
+                .responses
+                .insert(status.to_owned(), RefOr::T(problem(description)));
         }
     }
     // Errors that the operation itself names carry a problem document, too.
@@ -176,12 +210,21 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
                     add_header(response, "Location", "Where the resource is");
                     add_header(response, "ETag", "The version, in quotes");
                 }
-                "200" if is_managed && has_path && !path.ends_with("/hits") && !path.ends_with("/reset") => {
+                "200"
+                    if is_managed
+                        && has_path
+                        && !path.ends_with("/hits")
+                        && !path.ends_with("/reset") =>
+                {
                     add_header(response, "ETag", "The version, in quotes");
                 }
                 "200" if is_delivery_read => {
                     add_header(response, "ETag", "Strong entity tag, its own per coding");
-                    add_header(response, "Cache-Control", "How long caches may keep the answer");
+                    add_header(
+                        response,
+                        "Cache-Control",
+                        "How long caches may keep the answer",
+                    );
                 }
                 _ => {}
             }
@@ -190,26 +233,44 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
     if is_delivery_read || path == "/openapi.json" || path.ends_with("jwks.json") {
         add_not_modified(operation);
     }
-    if path.ends_with("{ref}") || path.contains("{ref}/") {
-        if is_read {
-            let moved = ResponseBuilder::new()
-                .description("The slug is an old one: the live one is at `Location`, the query is kept")
-                .header("Location", header("The live address, path-absolute"))
-                .build();
-            operation.responses.responses.insert("308".to_owned(), RefOr::T(moved));
-        }
+    if is_read && path.contains("{ref}") {
+        let moved = ResponseBuilder::new()
+            .description("The slug is an old one: the live one is at `Location`, the query is kept")
+            .header("Location", header("The live address, path-absolute"))
+            .build();
+        operation
+            .responses
+            .responses
+            .insert("308".to_owned(), RefOr::T(moved));
     }
+}
+
+fn parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
+    operation
+        .parameters
+        .iter()
+        .flatten()
+        .filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
+        })
 }
 
 fn header(description: &str) -> utoipa::openapi::Header {
     HeaderBuilder::new()
-        .schema(ObjectBuilder::new().schema_type(Type::String).max_length(Some(2200)))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .max_length(Some(2200)),
+        ))
         .description(Some(description))
         .build()
 }
 
 fn add_header(response: &mut Response, name: &str, description: &str) {
-    response.headers.insert(name.to_owned(), RefOr::T(header(description)).into());
+    response
+        .headers
+        .insert(name.to_owned(), RefOr::T(header(description)));
 }
 
 fn add_not_modified(operation: &mut Operation) {
@@ -217,27 +278,50 @@ fn add_not_modified(operation: &mut Operation) {
         .description("The client's copy (`If-None-Match`) is still right")
         .header("ETag", header("Strong entity tag, its own per coding"))
         .build();
-    operation.responses.responses.insert("304".to_owned(), RefOr::T(unchanged));
+    operation
+        .responses
+        .responses
+        .insert("304".to_owned(), RefOr::T(unchanged));
     let parameter = utoipa::openapi::path::ParameterBuilder::new()
         .name("If-None-Match")
         .parameter_in(ParameterIn::Header)
         .required(utoipa::openapi::Required::False)
         .description(Some("Entity tags of the copies that the client has"))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(2000))))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .max_length(Some(2000)),
+        ))
         .build();
-    operation.parameters.get_or_insert_with(Vec::new).push(parameter);
+    operation
+        .parameters
+        .get_or_insert_with(Vec::new)
+        .push(RefOr::T(parameter));
 }
 
 fn add_if_match(operation: &mut Operation, required: bool) {
     let parameter = utoipa::openapi::path::ParameterBuilder::new()
         .name("If-Match")
         .parameter_in(ParameterIn::Header)
-        .required(if required { utoipa::openapi::Required::True } else { utoipa::openapi::Required::False })
-        .description(Some("The version that the client has seen, in quotes; `*`: any"))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(200))))
+        .required(if required {
+            utoipa::openapi::Required::True
+        } else {
+            utoipa::openapi::Required::False
+        })
+        .description(Some(
+            "The version that the client has seen, in quotes; `*`: any",
+        ))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .max_length(Some(200)),
+        ))
         .example(Some(json!("\"1\"")))
         .build();
-    operation.parameters.get_or_insert_with(Vec::new).push(parameter);
+    operation
+        .parameters
+        .get_or_insert_with(Vec::new)
+        .push(RefOr::T(parameter));
 }
 
 fn problem(description: &str) -> Response {
@@ -245,25 +329,41 @@ fn problem(description: &str) -> Response {
         .description(description)
         .content(
             "application/problem+json",
-            ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build(),
+            ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name("Problem")))
+                .build(),
         )
         .build()
 }
 
 /// Puts the examples of the operation's request and answer where they belong.
 fn add_examples(operation: &mut Operation, examples: &Value) {
-    let Some(own) = operation.operation_id.as_ref().and_then(|id| examples.get(id)) else { return };
-    if let (Some(body), Some(example)) = (operation.request_body.as_mut(), own.get("request")) {
-        for content in body.content.values_mut() {
-            content.example = Some(example.clone());
-        }
+    let Some(own) = operation
+        .operation_id
+        .as_ref()
+        .and_then(|id| examples.get(id))
+    else {
+        return;
+    };
+    if let (Some(RefOr::T(body)), Some(example)) =
+        (operation.request_body.as_mut(), own.get("request"))
+    {
+        set_example(body.content.values_mut(), example);
     }
-    let Some(answers) = own.get("answers").and_then(Value::as_object) else { return };
+    let Some(answers) = own.get("answers").and_then(Value::as_object) else {
+        return;
+    };
     for (status, example) in answers {
         if let Some(RefOr::T(response)) = operation.responses.responses.get_mut(status) {
-            for content in response.content.values_mut() {
-                content.example = Some(example.clone());
-            }
+            set_example(response.content.values_mut(), example);
+        }
+    }
+}
+
+fn set_example<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, example: &Value) {
+    for content in contents {
+        if let RefOr::T(content) = content {
+            content.example = Some(example.clone());
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn routes(config: &mut ServiceConfig) {
     articles::routes(config);
     hits::routes(config);
     auth::routes(config);
-    config.service(document);
+    config.service(openapi_json);
 }
 
 /// The OpenAPI document as it is served.
@@ -47,7 +47,7 @@ struct Document(web::Bytes);
     responses((status = 200, description = "The document (OpenAPI 3.1)", body = Object)),
 )]
 #[get("/openapi.json")]
-async fn document(
+async fn openapi_json(
     document: Data<Document>,
     req: actix_web::HttpRequest,
     _: Params<()>,
@@ -117,9 +117,10 @@ pub async fn run(
 /// Done when the process is asked to end (SIGTERM, SIGINT).
 pub async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut term), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::error!("signals can't be caught: stop the process by force");
         return std::future::pending().await;
     };

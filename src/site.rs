@@ -90,7 +90,10 @@ struct Health {
     version: &'static str,
 }
 
-const OK: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
+const OK: Health = Health {
+    status: "ok",
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// Check that the process answers
 ///
@@ -101,7 +104,9 @@ const OK: Health = Health { status: "ok", version: env!("CARGO_PKG_VERSION") };
 )]
 #[get("/healthz")]
 async fn healthz(_: Params<()>) -> ApiResult<HttpResponse> {
-    Ok(HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(OK))
+    Ok(HttpResponse::Ok()
+        .insert_header(("cache-control", "no-store"))
+        .json(OK))
 }
 
 /// Check that the service can work
@@ -113,5 +118,9 @@ async fn healthz(_: Params<()>) -> ApiResult<HttpResponse> {
 )]
 #[get("/readyz")]
 async fn readyz(app: Data<App>, _: Params<()>) -> ApiResult<Json<Health>> {
-    if app.db.is_ready().await? { Ok(Json(OK)) } else { Err(ApiError::Unavailable(5)) }
+    if app.db.is_ready().await? {
+        Ok(Json(OK))
+    } else {
+        Err(ApiError::Unavailable(5))
+    }
 }

@@ -30,12 +30,14 @@ impl Resource {
 pub fn live(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<Option<i64>> {
     let slug = slug.as_str();
     match resource {
-        Resource::Article => {
-            articles::table.filter(articles::slug.eq(slug)).select(articles::id).first(conn)
-        }
-        Resource::Section => {
-            sections::table.filter(sections::slug.eq(slug)).select(sections::id).first(conn)
-        }
+        Resource::Article => articles::table
+            .filter(articles::slug.eq(slug))
+            .select(articles::id)
+            .first(conn),
+        Resource::Section => sections::table
+            .filter(sections::slug.eq(slug))
+            .select(sections::id)
+            .first(conn),
     }
     .optional()
 }
@@ -100,7 +102,9 @@ pub fn claim(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<()
 
 /// Drops the old slugs of what is deleted.
 pub fn forget(conn: &mut Conn, resource: Resource, id: i64) -> QueryResult<()> {
-    let of_target = old_slugs::resource.eq(resource.name()).and(old_slugs::target_id.eq(id));
+    let of_target = old_slugs::resource
+        .eq(resource.name())
+        .and(old_slugs::target_id.eq(id));
     diesel::delete(old_slugs::table.filter(of_target)).execute(conn)?;
     Ok(())
 }

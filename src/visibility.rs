@@ -19,7 +19,9 @@ use crate::http::answer::{Delivery, cache_control};
 #[auto_type(no_type_alias)]
 pub fn is_public(now: Timestamp) -> _ {
     let published = listings::published_at.le(now);
-    let not_expired = listings::expires_at.is_null().or(listings::expires_at.assume_not_null().gt(now));
+    let not_expired = listings::expires_at
+        .is_null()
+        .or(listings::expires_at.assume_not_null().gt(now));
     published.and(not_expired)
 }
 

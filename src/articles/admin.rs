@@ -9,7 +9,7 @@ use crate::auth::{Caller, Can, Permission, Publish, ReadContent, WriteContent};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::answer::managed;
 use crate::http::body::{Body, MergePatch, OptionalBody};
-use crate::http::fields::{Check, Member};
+use crate::http::fields::{Check, Member, Object};
 use crate::http::paging::{Paging, PagingParams};
 use crate::http::params::{FromParams, Params, Reader};
 use crate::http::precondition::{IfMatch, RequiredIfMatch};
@@ -31,14 +31,21 @@ use super::wire::{
 #[allow(dead_code, reason = "documents what `ListQuery` reads")]
 struct ListParams {
     /// Only in this state: `draft`, `scheduled`, `published`, `archived` or `trashed`.
-    #[param(pattern = "^(draft|scheduled|published|archived|trashed)$", example = "draft")]
+    #[param(
+        pattern = "^(draft|scheduled|published|archived|trashed)$",
+        example = "draft"
+    )]
     status: Option<String>,
     /// Only made by this account: its id.
     #[param(minimum = 1)]
     created_by: Option<i64>,
     /// `published_at` (of drafts without one: when they were made), `updated_at`, `created_at` or
     /// `title` (Chinese by pinyin), each with `-` for descending.
-    #[param(pattern = "^-?(published_at|updated_at|created_at|title)$", default = "-updated_at", example = "-updated_at")]
+    #[param(
+        pattern = "^-?(published_at|updated_at|created_at|title)$",
+        default = "-updated_at",
+        example = "-updated_at"
+    )]
     sort: Option<String>,
 }
 
@@ -89,7 +96,11 @@ pub async fn list(
                 Some(reference) => {
                     let tree = sections::store::tree(conn)?;
                     let id = sections::any_filter(conn, &tree, "section", reference)?.id;
-                    Some(if query.filter.subsections { tree.subtree(id) } else { vec![id] })
+                    Some(if query.filter.subsections {
+                        tree.subtree(id)
+                    } else {
+                        vec![id]
+                    })
                 }
                 None => None,
             };
@@ -112,7 +123,10 @@ fn may_publish(caller: &Caller) -> ApiResult<()> {
     if caller.role.may(Permission::Publish) {
         Ok(())
     } else {
-        Err(ApiError::new(Code::Forbidden, "the account's role does not allow publishing"))
+        Err(ApiError::new(
+            Code::Forbidden,
+            "the account's role does not allow publishing",
+        ))
     }
 }
 
@@ -120,11 +134,13 @@ fn may_publish(caller: &Caller) -> ApiResult<()> {
 fn checked_publication(
     check: &mut Check,
     caller: &Caller,
-    publish: Member<PublishInput>,
+    asked: Member<Object<PublishInput>>,
 ) -> ApiResult<Option<Publication>> {
-    let Some(publish) = publish.given() else { return Ok(None) };
+    let Some(asked) = asked.given() else {
+        return Ok(None);
+    };
     may_publish(caller)?;
-    Ok(Some(publish.checked(check, "/publish")))
+    Ok(Some(asked.0.checked(check, "/publish")))
 }
 
 /// Create an article
@@ -148,14 +164,19 @@ pub async fn create(
 ) -> ApiResult<HttpResponse> {
     let mut check = Check::default();
     let mut body = body.0;
-    let publish = std::mem::take(&mut body.publish);
+    let asked = std::mem::take(&mut body.publish);
     let edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
-    let publication = checked_publication(&mut check, &caller.caller, publish)?;
+    let publication = checked_publication(&mut check, &caller.caller, asked)?;
     check.finish()?;
     let now = app.clock.now();
-    let writer = Writer { user_id: Some(caller.caller.user_id), now };
-    let stored =
-        app.db.write(move |conn| store::create(conn, edits, publication, writer)).await?;
+    let writer = Writer {
+        user_id: Some(caller.caller.user_id),
+        now,
+    };
+    let stored = app
+        .db
+        .write(move |conn| store::create(conn, edits, publication, writer))
+        .await?;
     created(stored, now)
 }
 
@@ -235,7 +256,10 @@ pub async fn patch(
             if was.row.status_at(now).is_released() || moves_date {
                 may_publish(&caller)?;
             }
-            let writer = Writer { user_id: Some(caller.user_id), now };
+            let writer = Writer {
+                user_id: Some(caller.user_id),
+                now,
+            };
             store::update(conn, &was, edits, None, writer)
         })
         .await?;
@@ -264,7 +288,9 @@ pub struct DeleteQuery {
 
 impl FromParams for DeleteQuery {
     fn from_params(reader: &mut Reader) -> Self {
-        Self { permanent: reader.boolean("permanent").unwrap_or(false) }
+        Self {
+            permanent: reader.boolean("permanent").unwrap_or(false),
+        }
     }
 }
 
@@ -347,12 +373,7 @@ pub async fn publish(
     answer(stored, now)
 }
 
-async fn take(
-    app: &App,
-    id: i64,
-    if_match: IfMatch,
-    action: Action,
-) -> ApiResult<HttpResponse> {
+async fn take(app: &App, id: i64, if_match: IfMatch, action: Action) -> ApiResult<HttpResponse> {
     let now = app.clock.now();
     let stored = app
         .db
@@ -390,7 +411,13 @@ pub async fn unpublish(
     if_match: IfMatch,
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
-    take(&app, path_id(&path, "article")?, if_match, Action::Unpublish).await
+    take(
+        &app,
+        path_id(&path, "article")?,
+        if_match,
+        Action::Unpublish,
+    )
+    .await
 }
 
 /// Take an article out of the trash
@@ -442,12 +469,14 @@ pub async fn put_external(
 ) -> ApiResult<HttpResponse> {
     let external_id = path.into_inner();
     if !is_external_id(&external_id) {
-        return Err(ApiError::not_found("external id: use 1 to 200 of A-Z, a-z, 0-9 and ._:~-"));
+        return Err(ApiError::not_found(
+            "external id: use 1 to 200 of A-Z, a-z, 0-9 and ._:~-",
+        ));
     }
     let (caller, now) = (caller.caller, app.clock.now());
     let mut body = body.0;
     let mut check = Check::default();
-    let publish = std::mem::take(&mut body.publish);
+    let asked = std::mem::take(&mut body.publish);
     if let Member::Given(given) = &body.external_id
         && *given != external_id
     {
@@ -455,13 +484,16 @@ pub async fn put_external(
         check.fault("/external_id", FaultCode::Conflicting, detail);
     }
     let mut edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
-    let publication = checked_publication(&mut check, &caller, publish)?;
+    let publication = checked_publication(&mut check, &caller, asked)?;
     check.finish()?;
     edits.external_id = Some(external_id.clone());
     let (is_new, stored) = app
         .db
         .write(move |conn| {
-            let writer = Writer { user_id: Some(caller.user_id), now };
+            let writer = Writer {
+                user_id: Some(caller.user_id),
+                now,
+            };
             let Some(id) = store::find_external(conn, &external_id)? else {
                 if if_match != IfMatch::Absent {
                     let detail = "there is no article with this external id yet";
@@ -487,8 +519,15 @@ pub async fn put_external(
             if edits.published_at.is_none() && publication.is_some() {
                 edits.published_at = was.row.published_at;
             }
-            Ok((false, store::update(conn, &was, edits, publication, writer)?))
+            Ok((
+                false,
+                store::update(conn, &was, edits, publication, writer)?,
+            ))
         })
         .await?;
-    if is_new { created(stored, now) } else { answer(stored, now) }
+    if is_new {
+        created(stored, now)
+    } else {
+        answer(stored, now)
+    }
 }

@@ -78,7 +78,11 @@ impl FromParams for FilterQuery {
     fn from_params(reader: &mut Reader) -> Self {
         let lang = reader.text("lang").map(|text| {
             crate::http::fields::canonical_language(&text).unwrap_or_else(|| {
-                reader.fault("lang", FaultCode::Invalid, "must be a language tag (BCP 47)");
+                reader.fault(
+                    "lang",
+                    FaultCode::Invalid,
+                    "must be a language tag (BCP 47)",
+                );
                 text
             })
         });
@@ -126,7 +130,10 @@ struct ListParams {
     /// `published_at`, `updated_at` or `title` (Chinese by pinyin), each with `-` for descending;
     /// or `section_order`: pinned in that very section first, then by manual position, then the
     /// newest, by pages only. Default `section_order` with `section`, else `-published_at`.
-    #[param(pattern = "^(-?published_at|-?updated_at|-?title|section_order)$", example = "-published_at")]
+    #[param(
+        pattern = "^(-?published_at|-?updated_at|-?title|section_order)$",
+        example = "-published_at"
+    )]
     sort: Option<String>,
 }
 
@@ -145,10 +152,16 @@ fn read_include(reader: &mut Reader, with_body: bool) -> Include {
         Body,
         Hits,
     }
-    let choices: &[(&str, Part)] =
-        if with_body { &[("body", Part::Body), ("hits", Part::Hits)] } else { &[("hits", Part::Hits)] };
+    let choices: &[(&str, Part)] = if with_body {
+        &[("body", Part::Body), ("hits", Part::Hits)]
+    } else {
+        &[("hits", Part::Hits)]
+    };
     let parts = reader.choices("include", choices);
-    Include { body: parts.contains(&Part::Body), hits: parts.contains(&Part::Hits) }
+    Include {
+        body: parts.contains(&Part::Body),
+        hits: parts.contains(&Part::Hits),
+    }
 }
 
 impl FromParams for ListQuery {
@@ -160,7 +173,11 @@ impl FromParams for ListQuery {
         };
         let sort = reader.choice("sort", Sort::CHOICES).unwrap_or(default);
         if sort == Sort::SectionOrder && filter.section.is_none() {
-            reader.fault("sort", FaultCode::Conflicting, "section_order needs section");
+            reader.fault(
+                "sort",
+                FaultCode::Conflicting,
+                "section_order needs section",
+            );
         }
         Self {
             include: read_include(reader, true),
@@ -194,7 +211,10 @@ pub async fn list(
             Some(reference) => Some(sections::shown_filter(conn, &tree, reference)?.id),
             None => None,
         };
-        let filter = Filter { section, ..query.filter.filter(site.zone) };
+        let filter = Filter {
+            section,
+            ..query.filter.filter(site.zone)
+        };
         let found = lists::page_ids(conn, &filter, query.sort, &query.paging, now)?;
         let data = lists::summaries(conn, &found.items, &tree, &site, query.include, now)?;
         let (page, link) = query.paging.describe(&found);
@@ -207,7 +227,9 @@ pub async fn list(
 fn revalidated_with_hits(mut answer: HttpResponse, with_hits: bool) -> ApiResult<HttpResponse> {
     use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
     if with_hits {
-        answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));
+        answer
+            .headers_mut()
+            .insert(CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));
     }
     Ok(answer)
 }
@@ -229,7 +251,9 @@ pub struct ReadQuery {
 
 impl FromParams for ReadQuery {
     fn from_params(reader: &mut Reader) -> Self {
-        Self { include: read_include(reader, false) }
+        Self {
+            include: read_include(reader, false),
+        }
     }
 }
 
@@ -287,7 +311,10 @@ pub async fn neighbors(
         let ids: Vec<i64> = [previous, next].into_iter().flatten().collect();
         let found = lists::summaries(conn, &ids, &tree, &site, Include::default(), now)?;
         let pick = |wanted: Option<i64>| found.iter().find(|a| Some(a.id) == wanted).cloned();
-        Delivery::json(&Neighbors { previous: pick(previous), next: pick(next) })
+        Delivery::json(&Neighbors {
+            previous: pick(previous),
+            next: pick(next),
+        })
     })
     .await
 }
@@ -299,7 +326,9 @@ pub struct RelatedQuery {
 
 impl FromParams for RelatedQuery {
     fn from_params(reader: &mut Reader) -> Self {
-        Self { paging: Paging::read(reader, "related", false) }
+        Self {
+            paging: Paging::read(reader, "related", false),
+        }
     }
 }
 
@@ -328,8 +357,7 @@ pub async fn related(
         let id = resolve_public(conn, &text, "/related", &raw, now)?;
         let tree = sections::store::tree(conn)?;
         let found = cut(lists::related(conn, id, now)?, &paging);
-        let data =
-            lists::summaries(conn, &found.items, &tree, &site, Include::default(), now)?;
+        let data = lists::summaries(conn, &found.items, &tree, &site, Include::default(), now)?;
         let (page, link) = paging.describe(&found);
         Ok(Delivery::json(&ArticleList { data, page })?.linked(link))
     })
@@ -343,8 +371,15 @@ fn cut(all: Vec<i64>, paging: &Paging) -> Found<i64> {
     let limit = usize::try_from(paging.limit).unwrap_or(0);
     let items: Vec<i64> = all.iter().copied().skip(offset).take(limit).collect();
     let is_end = offset.saturating_add(limit) >= all.len();
-    let more = items.last().filter(|_| !is_end).map(|id| (String::new(), *id));
-    Found { items, more, total: Some(total) }
+    let more = items
+        .last()
+        .filter(|_| !is_end)
+        .map(|id| (String::new(), *id));
+    Found {
+        items,
+        more,
+        total: Some(total),
+    }
 }
 
 /// Draw the QR code of an article
@@ -371,7 +406,10 @@ pub async fn qr(
         let address = site
             .article_address(id, &slug)
             .ok_or_else(|| ApiError::not_found("web address: LANMU_SITE_URL is not set"))?;
-        Ok(Delivery::bytes(draw(&address)?.into_bytes(), "image/svg+xml"))
+        Ok(Delivery::bytes(
+            draw(&address)?.into_bytes(),
+            "image/svg+xml",
+        ))
     })
     .await
 }
@@ -380,7 +418,11 @@ pub async fn qr(
 fn draw(address: &str) -> ApiResult<String> {
     let code = QrCode::with_error_correction_level(address, EcLevel::M)
         .map_err(|e| ApiError::Internal(e.to_string()))?;
-    Ok(code.render::<svg::Color<'_>>().min_dimensions(240, 240).quiet_zone(true).build())
+    Ok(code
+        .render::<svg::Color<'_>>()
+        .min_dimensions(240, 240)
+        .quiet_zone(true)
+        .build())
 }
 
 /// Which section.
@@ -400,7 +442,9 @@ pub struct SectionQuery {
 
 impl FromParams for SectionQuery {
     fn from_params(reader: &mut Reader) -> Self {
-        Self { section: sections::read_reference(reader, "section") }
+        Self {
+            section: sections::read_reference(reader, "section"),
+        }
     }
 }
 
@@ -427,11 +471,18 @@ pub async fn archive(
     query: Params<SectionQuery>,
 ) -> ApiResult<HttpResponse> {
     let zone = app.config.site.zone;
-    deliver(&app, &req, app.config.cache_list, move |conn, now: Timestamp| {
-        let tree = sections::store::tree(conn)?;
-        let section = query.0.look_up(conn, &tree)?;
-        Delivery::json(&Archive { data: lists::archive(conn, section, zone, now)? })
-    })
+    deliver(
+        &app,
+        &req,
+        app.config.cache_list,
+        move |conn, now: Timestamp| {
+            let tree = sections::store::tree(conn)?;
+            let section = query.0.look_up(conn, &tree)?;
+            Delivery::json(&Archive {
+                data: lists::archive(conn, section, zone, now)?,
+            })
+        },
+    )
     .await
 }
 
@@ -451,7 +502,9 @@ pub async fn tags(
     deliver(&app, &req, app.config.cache_list, move |conn, now| {
         let tree = sections::store::tree(conn)?;
         let section = query.0.look_up(conn, &tree)?;
-        Delivery::json(&TagList { data: lists::tags(conn, section, now)? })
+        Delivery::json(&TagList {
+            data: lists::tags(conn, section, now)?,
+        })
     })
     .await
 }

@@ -33,7 +33,10 @@ use super::wire::{
 
 /// Which articles.
 #[derive(Debug, Clone, Default)]
-#[allow(missing_docs, reason = "named as the parameters, which handlers.rs documents")]
+#[allow(
+    missing_docs,
+    reason = "named as the parameters, which handlers.rs documents"
+)]
 pub struct Filter {
     pub section: Option<i64>,
     /// Only what stands in that very section, not what stands below it.
@@ -105,7 +108,10 @@ impl Sort {
 
     /// The value of `sort`.
     pub fn name(self) -> &'static str {
-        Self::CHOICES.iter().find(|(_, sort)| *sort == self).map_or("", |(name, _)| name)
+        Self::CHOICES
+            .iter()
+            .find(|(_, sort)| *sort == self)
+            .map_or("", |(name, _)| name)
     }
 
     /// Whether lists sorted that way have cursors.
@@ -139,7 +145,11 @@ pub fn public_listings(filter: &Filter, now: Timestamp) -> Listings<'_> {
     for (kind, term) in [(TAG, &filter.tag), (KEYWORD, &filter.keyword)] {
         if let Some(term) = term {
             let with_term = article_terms::table
-                .filter(article_terms::kind.eq(kind).and(article_terms::term.eq(term)))
+                .filter(
+                    article_terms::kind
+                        .eq(kind)
+                        .and(article_terms::term.eq(term)),
+                )
                 .select(article_terms::article_id);
             query = query.filter(listings::article_id.eq_any(with_term));
         }
@@ -161,7 +171,9 @@ pub fn public_listings(filter: &Filter, now: Timestamp) -> Listings<'_> {
         query = query.filter(exists(article.filter(articles::featured.eq(featured))));
     }
     if let Some(pinned) = filter.pinned {
-        let pins = articles::table.filter(articles::pinned_until.gt(now)).select(articles::id);
+        let pins = articles::table
+            .filter(articles::pinned_until.gt(now))
+            .select(articles::id);
         query = if pinned {
             query.filter(listings::article_id.eq_any(pins))
         } else {
@@ -173,7 +185,9 @@ pub fn public_listings(filter: &Filter, now: Timestamp) -> Listings<'_> {
 
 /// How many listings a filter lets through.
 pub fn count(conn: &mut Conn, filter: &Filter, now: Timestamp) -> QueryResult<i64> {
-    public_listings(filter, now).select(count_star()).first(conn)
+    public_listings(filter, now)
+        .select(count_star())
+        .first(conn)
 }
 
 /// Orders a boxed query by a key and the id, and keeps what comes after a cursor's item.
@@ -247,8 +261,15 @@ fn found<K: CursorKey>(mut rows: Vec<(i64, K)>, paging: &Paging, total: Option<i
     let limit = usize::try_from(paging.limit).unwrap_or(0);
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let last = rows.last().filter(|_| more).map(|(id, key)| (key.encode(), *id));
-    Found { items: rows.into_iter().map(|(id, _)| id).collect(), more: last, total }
+    let last = rows
+        .last()
+        .filter(|_| more)
+        .map(|(id, key)| (key.encode(), *id));
+    Found {
+        items: rows.into_iter().map(|(id, _)| id).collect(),
+        more: last,
+        total,
+    }
 }
 
 /// A page of ids of public articles.
@@ -259,7 +280,11 @@ pub fn page_ids(
     paging: &Paging,
     now: Timestamp,
 ) -> ApiResult<Found<i64>> {
-    let total = if paging.exact { Some(count(conn, filter, now)?) } else { None };
+    let total = if paging.exact {
+        Some(count(conn, filter, now)?)
+    } else {
+        None
+    };
     let (limit, offset) = (paging.limit + 1, paging.offset());
     let id = listings::article_id;
     match sort {
@@ -270,15 +295,24 @@ pub fn page_ids(
         }
         Sort::UpdatedAt(direction) => {
             let key = listings::updated_at;
-            let query = keyset!(public_listings(filter, now), key, id, direction, after(paging)?);
-            let rows = query.select((id, key)).limit(limit).offset(offset).load(conn)?;
+            let after: Option<(Timestamp, i64)> = after(paging)?;
+            let query = keyset!(public_listings(filter, now), key, id, direction, after);
+            let rows = query
+                .select((id, key))
+                .limit(limit)
+                .offset(offset)
+                .load(conn)?;
             Ok(found::<Timestamp>(rows, paging, total))
         }
         Sort::Title(direction) => {
             let key = listings::title_key;
             let after: Option<(Vec<u8>, i64)> = after(paging)?;
             let query = keyset!(public_listings(filter, now), key, id, direction, after);
-            let rows = query.select((id, key)).limit(limit).offset(offset).load(conn)?;
+            let rows = query
+                .select((id, key))
+                .limit(limit)
+                .offset(offset)
+                .load(conn)?;
             Ok(found::<Vec<u8>>(rows, paging, total))
         }
         Sort::SectionOrder => {
@@ -286,7 +320,11 @@ pub fn page_ids(
             let more = i64::try_from(items.len()).unwrap_or(i64::MAX) > paging.limit;
             items.truncate(usize::try_from(paging.limit).unwrap_or(0));
             let last = items.last().filter(|_| more).map(|id| (String::new(), *id));
-            Ok(Found { items, more: last, total })
+            Ok(Found {
+                items,
+                more: last,
+                total,
+            })
         }
     }
 }
@@ -303,8 +341,14 @@ pub fn by_published_at(
     MultiBackend,
 > {
     let query = public_listings(filter, now);
-    keyset!(query, listings::published_at, listings::article_id, direction, after)
-        .select((listings::article_id, listings::published_at))
+    keyset!(
+        query,
+        listings::published_at,
+        listings::article_id,
+        direction,
+        after
+    )
+    .select((listings::article_id, listings::published_at))
 }
 
 /// The first ids of a list.
@@ -337,9 +381,16 @@ fn section_order_ids(
     type Front = (i64, Option<Timestamp>, Option<i64>, Timestamp);
     // The first condition is the partial index's own, so that the index serves.
     let mut front: Vec<Front> = public_listings(filter, now)
-        .filter(listings::pinned_until.is_not_null().or(listings::position.is_not_null()))
         .filter(
-            listings::pinned_until.assume_not_null().gt(now).or(listings::position.is_not_null()),
+            listings::pinned_until
+                .is_not_null()
+                .or(listings::position.is_not_null()),
+        )
+        .filter(
+            listings::pinned_until
+                .assume_not_null()
+                .gt(now)
+                .or(listings::position.is_not_null()),
         )
         .select((
             listings::article_id,
@@ -362,17 +413,16 @@ fn section_order_ids(
         .collect();
     let missing = limit - i64::try_from(ids.len()).unwrap_or(limit);
     if missing > 0 {
-        let rest: Vec<(i64, Timestamp)> =
-            by_published_at(filter, Direction::Descending, None, now)
-                .filter(listings::position.is_null())
-                .filter(
-                    listings::pinned_until
-                        .is_null()
-                        .or(listings::pinned_until.assume_not_null().le(now)),
-                )
-                .limit(missing)
-                .offset((offset - ahead).max(0))
-                .load(conn)?;
+        let rest: Vec<(i64, Timestamp)> = by_published_at(filter, Direction::Descending, None, now)
+            .filter(listings::position.is_null())
+            .filter(
+                listings::pinned_until
+                    .is_null()
+                    .or(listings::pinned_until.assume_not_null().le(now)),
+            )
+            .limit(missing)
+            .offset((offset - ahead).max(0))
+            .load(conn)?;
         ids.extend(rest.into_iter().map(|(id, _)| id));
     }
     Ok(ids)
@@ -392,11 +442,19 @@ pub fn is_public_now(conn: &mut Conn, id: i64, now: Timestamp) -> QueryResult<bo
 /// Those of the ids that are public, in the order given.
 pub fn public_among(conn: &mut Conn, ids: &[i64], now: Timestamp) -> QueryResult<Vec<i64>> {
     let public: Vec<i64> = listings::table
-        .filter(listings::section_id.eq(SITE).and(listings::article_id.eq_any(ids)))
+        .filter(
+            listings::section_id
+                .eq(SITE)
+                .and(listings::article_id.eq_any(ids)),
+        )
         .filter(is_public(now))
         .select(listings::article_id)
         .load(conn)?;
-    Ok(ids.iter().copied().filter(|id| public.contains(id)).collect())
+    Ok(ids
+        .iter()
+        .copied()
+        .filter(|id| public.contains(id))
+        .collect())
 }
 
 /// What comes with each summary.
@@ -422,7 +480,11 @@ pub fn summaries(
         .select(ArticleRow::as_select())
         .load(conn)?;
     let mut rows: HashMap<i64, ArticleRow> = rows.into_iter().map(|row| (row.id, row)).collect();
-    let mut bodies = if include.body { bodies(conn, ids)? } else { HashMap::new() };
+    let mut bodies = if include.body {
+        bodies(conn, ids)?
+    } else {
+        HashMap::new()
+    };
     let mut counts = if include.hits {
         hits::counts_of(conn, ids, site.zone, now)?
     } else {
@@ -442,15 +504,31 @@ pub fn summaries(
 fn bodies(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Body>> {
     let rows: Vec<(i64, Option<String>, Option<String>)> = article_details::table
         .filter(article_details::article_id.eq_any(ids))
-        .select((article_details::article_id, article_details::html, article_details::text))
+        .select((
+            article_details::article_id,
+            article_details::html,
+            article_details::text,
+        ))
         .load(conn)?;
     let bodies = rows.into_iter();
-    Ok(bodies.filter_map(|(id, html, text)| Some((id, Body { html: html?, text: text? }))).collect())
+    Ok(bodies
+        .filter_map(|(id, html, text)| {
+            Some((
+                id,
+                Body {
+                    html: html?,
+                    text: text?,
+                },
+            ))
+        })
+        .collect())
 }
 
 fn summary(row: ArticleRow, tree: &Tree, site: &Site) -> ApiResult<ArticleSummary> {
     let inconsistent = |what: &str| ApiError::Internal(format!("article {} has no {what}", row.id));
-    let section = tree.get(row.section_id).ok_or_else(|| inconsistent("section"))?;
+    let section = tree
+        .get(row.section_id)
+        .ok_or_else(|| inconsistent("section"))?;
     let published_at = row.published_at.ok_or_else(|| inconsistent("date"))?;
     Ok(ArticleSummary {
         id: row.id,
@@ -501,7 +579,11 @@ pub fn article(
     if with_hits {
         summary.hits = hits::counts_of(conn, &[id], site.zone, now)?.remove(&id);
     }
-    let also_in = stored.also_in.iter().filter_map(|id| tree.get(*id)).filter(|row| row.shown);
+    let also_in = stored
+        .also_in
+        .iter()
+        .filter_map(|id| tree.get(*id))
+        .filter(|row| row.shown);
     let details = stored.details;
     let rest = Rest {
         breadcrumb: breadcrumb(tree, section_id, &site.home_name),
@@ -509,7 +591,10 @@ pub fn article(
         attachments: details.attachments.0,
         canonical_url: details.canonical_url,
         seo: details.seo.map(|seo| seo.0),
-        body: details.html.zip(details.text).map(|(html, text)| Body { html, text }),
+        body: details
+            .html
+            .zip(details.text)
+            .map(|(html, text)| Body { html, text }),
     };
     Ok(Article::new(summary, rest))
 }
@@ -525,14 +610,21 @@ pub fn neighbors(
         .filter(articles::id.eq(id).and(listings::section_id.eq(SITE)))
         .select((articles::section_id, listings::published_at))
         .first(conn)?;
-    let filter = Filter { section: Some(section), direct: true, ..Filter::default() };
+    let filter = Filter {
+        section: Some(section),
+        direct: true,
+        ..Filter::default()
+    };
     let mut beside = |direction| -> QueryResult<Option<i64>> {
         by_published_at(&filter, direction, Some((published_at, id)), now)
             .first::<(i64, Timestamp)>(conn)
             .optional()
             .map(|found| found.map(|(id, _)| id))
     };
-    Ok((beside(Direction::Descending)?, beside(Direction::Ascending)?))
+    Ok((
+        beside(Direction::Descending)?,
+        beside(Direction::Ascending)?,
+    ))
 }
 
 /// The most related articles that are found.
@@ -541,7 +633,7 @@ pub const MAX_RELATED: i64 = 100;
 /// Ids of related articles: those that share most tags and key words first, newer before older;
 /// then the newest of the same section.
 pub fn related(conn: &mut Conn, id: i64, now: Timestamp) -> ApiResult<Vec<i64>> {
-    let others = diesel::alias!(article_terms as other_terms: OtherTerms);
+    let others = diesel::alias!(article_terms as other_terms);
     let shared: Vec<(i64, i64)> = article_terms::table
         .inner_join(
             others.on(others
@@ -558,13 +650,24 @@ pub fn related(conn: &mut Conn, id: i64, now: Timestamp) -> ApiResult<Vec<i64>> 
         .filter(others.field(article_terms::article_id).ne(id))
         .filter(is_public(now))
         .group_by((listings::article_id, listings::published_at))
-        .order((count_star().desc(), listings::published_at.desc(), listings::article_id.desc()))
+        .order((
+            count_star().desc(),
+            listings::published_at.desc(),
+            listings::article_id.desc(),
+        ))
         .limit(MAX_RELATED)
         .select((listings::article_id, count_star()))
         .load(conn)?;
     let mut ids: Vec<i64> = shared.into_iter().map(|(id, _)| id).collect();
-    let section: i64 = articles::table.find(id).select(articles::section_id).first(conn)?;
-    let filter = Filter { section: Some(section), direct: true, ..Filter::default() };
+    let section: i64 = articles::table
+        .find(id)
+        .select(articles::section_id)
+        .first(conn)?;
+    let filter = Filter {
+        section: Some(section),
+        direct: true,
+        ..Filter::default()
+    };
     let sort = Sort::PublishedAt(Direction::Descending);
     for near in newest_ids(conn, &filter, sort, MAX_RELATED, now)? {
         let is_full = i64::try_from(ids.len()).unwrap_or(i64::MAX) >= MAX_RELATED;
@@ -590,20 +693,32 @@ pub fn archive(
     zone: SiteZone,
     now: Timestamp,
 ) -> QueryResult<Vec<ArchiveMonth>> {
-    let filter = Filter { section, ..Filter::default() };
+    let filter = Filter {
+        section,
+        ..Filter::default()
+    };
     let ends: (Option<Timestamp>, Option<Timestamp>) = public_listings(&filter, now)
         .select((min(listings::published_at), max(listings::published_at)))
         .first(conn)?;
-    let (Some(first), Some(last)) = ends else { return Ok(Vec::new()) };
+    let (Some(first), Some(last)) = ends else {
+        return Ok(Vec::new());
+    };
     let (mut year, mut month) = zone.year_month(first);
     let end = zone.year_month(last);
     let mut values = Vec::new();
     while (year, month) <= end {
         if let Some((from, to)) = zone.month(year, month) {
             let (from, to) = (dialect::instant(conn, from), dialect::instant(conn, to));
-            values.push(format!("({}, {from}, {to})", i64::from(year) * 100 + i64::from(month)));
+            values.push(format!(
+                "({}, {from}, {to})",
+                i64::from(year) * 100 + i64::from(month)
+            ));
         }
-        (year, month) = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+        (year, month) = if month == 12 {
+            (year + 1, 1)
+        } else {
+            (year, month + 1)
+        };
     }
     let section = section.unwrap_or(SITE);
     let now = dialect::instant(conn, now);
@@ -651,7 +766,10 @@ pub fn tags(conn: &mut Conn, section: Option<i64>, now: Timestamp) -> QueryResul
         .limit(MAX_TAGS)
         .select((article_terms::term, count_star()))
         .load(conn)?;
-    Ok(rows.into_iter().map(|(tag, article_count)| TagCount { tag, article_count }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(tag, article_count)| TagCount { tag, article_count })
+        .collect())
 }
 
 // Management.
@@ -697,7 +815,10 @@ impl ManagedSort {
 
     /// The value of `sort`.
     pub fn name(self) -> &'static str {
-        Self::CHOICES.iter().find(|(_, sort)| *sort == self).map_or("", |(name, _)| name)
+        Self::CHOICES
+            .iter()
+            .find(|(_, sort)| *sort == self)
+            .map_or("", |(name, _)| name)
     }
 }
 
@@ -712,14 +833,22 @@ pub fn managed_articles(
         let also = article_also::table
             .filter(article_also::section_id.eq_any(ids))
             .select(article_also::article_id);
-        query = query.filter(articles::section_id.eq_any(ids).or(articles::id.eq_any(also)));
+        query = query.filter(
+            articles::section_id
+                .eq_any(ids)
+                .or(articles::id.eq_any(also)),
+        );
     }
     if let Some(status) = filter.status {
         let stored = articles::status.eq(status.as_str());
         let released =
             articles::status.eq_any([Status::Scheduled.as_str(), Status::Published.as_str()]);
-        let ended = articles::expires_at.is_not_null().and(articles::expires_at.assume_not_null().le(now));
-        let open = articles::expires_at.is_null().or(articles::expires_at.assume_not_null().gt(now));
+        let ended = articles::expires_at
+            .is_not_null()
+            .and(articles::expires_at.assume_not_null().le(now));
+        let open = articles::expires_at
+            .is_null()
+            .or(articles::expires_at.assume_not_null().gt(now));
         query = match status {
             Status::Draft | Status::Trashed => query.filter(stored),
             Status::Scheduled => query.filter(released.and(open).and(articles::dated_at.gt(now))),
@@ -742,7 +871,11 @@ pub fn managed_articles(
     for (kind, term) in [(TAG, &shared.tag), (KEYWORD, &shared.keyword)] {
         if let Some(term) = term {
             let with_term = article_terms::table
-                .filter(article_terms::kind.eq(kind).and(article_terms::term.eq(term)))
+                .filter(
+                    article_terms::kind
+                        .eq(kind)
+                        .and(article_terms::term.eq(term)),
+                )
                 .select(article_terms::article_id);
             query = query.filter(articles::id.eq_any(with_term));
         }
@@ -779,7 +912,11 @@ pub fn managed_page_ids(
     now: Timestamp,
 ) -> ApiResult<Found<i64>> {
     let total = if paging.exact {
-        Some(managed_articles(filter, now).select(count_star()).first(conn)?)
+        Some(
+            managed_articles(filter, now)
+                .select(count_star())
+                .first(conn)?,
+        )
     } else {
         None
     };
@@ -789,7 +926,11 @@ pub fn managed_page_ids(
         ($key:expr, $type:ty, $direction:expr) => {{
             let after: Option<($type, i64)> = after(paging)?;
             let query = keyset!(query, $key, id, $direction, after);
-            let rows = query.select((id, $key)).limit(limit).offset(offset).load(conn)?;
+            let rows = query
+                .select((id, $key))
+                .limit(limit)
+                .offset(offset)
+                .load(conn)?;
             Ok(found::<$type>(rows, paging, total))
         }};
     }
@@ -891,9 +1032,18 @@ fn managed_summary(
 /// A whole article as its editors see it.
 pub fn managed(stored: super::store::Stored, now: Timestamp) -> ManagedArticle {
     let mut details = stored.details;
-    let format = details.format.take().and_then(|format| BodyFormat::parse(&format));
+    let format = details
+        .format
+        .take()
+        .and_then(|format| BodyFormat::parse(&format));
     let body = format
         .zip(details.source.take())
-        .map(|(format, content)| BodySource { format: format.as_str(), content });
-    ManagedArticle::new(managed_summary(stored.row, details, stored.also_in, now), body)
+        .map(|(format, content)| BodySource {
+            format: format.as_str(),
+            content,
+        });
+    ManagedArticle::new(
+        managed_summary(stored.row, details, stored.also_in, now),
+        body,
+    )
 }

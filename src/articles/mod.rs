@@ -85,7 +85,11 @@ pub fn resolve_public_for_write(conn: &mut Conn, text: &str, now: Timestamp) -> 
         },
     };
     let id = id.ok_or_else(missing)?;
-    if lists::is_public_now(conn, id, now)? { Ok(id) } else { Err(missing()) }
+    if lists::is_public_now(conn, id, now)? {
+        Ok(id)
+    } else {
+        Err(missing())
+    }
 }
 
 /// The newest articles of a section and all below it, in the section's own order.
@@ -97,7 +101,10 @@ pub fn newest_in(
     limit: i64,
     now: Timestamp,
 ) -> ApiResult<Vec<ArticleSummary>> {
-    let filter = Filter { section: Some(section_id), ..Filter::default() };
+    let filter = Filter {
+        section: Some(section_id),
+        ..Filter::default()
+    };
     let ids = lists::newest_ids(conn, &filter, Sort::SectionOrder, limit, now)?;
     lists::summaries(conn, &ids, tree, site, Include::default(), now)
 }

@@ -33,8 +33,13 @@ pub enum Status {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 5] =
-        [Self::Draft, Self::Scheduled, Self::Published, Self::Archived, Self::Trashed];
+    pub const ALL: [Self; 5] = [
+        Self::Draft,
+        Self::Scheduled,
+        Self::Published,
+        Self::Archived,
+        Self::Trashed,
+    ];
 
     /// The name in JSON and in the database.
     pub fn as_str(self) -> &'static str {
@@ -128,7 +133,10 @@ pub fn step(from: Status, action: Action, now: Timestamp) -> Result<Option<Statu
         (_, Action::Delete) => None,
     };
     to.ok_or_else(|| {
-        let detail = format!("the article is {from}: there is no {} from there", action.name());
+        let detail = format!(
+            "the article is {from}: there is no {} from there",
+            action.name()
+        );
         ApiError::new(Code::InvalidTransition, detail)
     })
 }
@@ -165,7 +173,11 @@ mod tests {
             (Draft, Action::Restore, None),
             (Published, Action::Delete, None),
         ] {
-            assert_eq!(step(from, action, now).ok().flatten(), to, "{from} {action:?}");
+            assert_eq!(
+                step(from, action, now).ok().flatten(),
+                to,
+                "{from} {action:?}"
+            );
         }
         assert!(matches!(step(Trashed, Action::Delete, now), Ok(None)));
     }
@@ -177,6 +189,9 @@ mod tests {
         assert_eq!(status(10), Status::Published);
         assert_eq!(status(19), Status::Published);
         assert_eq!(status(20), Status::Archived);
-        assert_eq!(Status::Draft.at(Some(at(10)), Some(at(20)), at(30)), Status::Draft);
+        assert_eq!(
+            Status::Draft.at(Some(at(10)), Some(at(20)), at(30)),
+            Status::Draft
+        );
     }
 }

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use crate::db::dialect::MAX_BINDS;
-use crate::db::schema::{
-    article_also, article_details, article_terms, articles, listings,
-};
+use crate::db::schema::{article_also, article_details, article_terms, articles, listings};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::each;
 use crate::error::{ApiError, ApiResult, Code, Fault, FaultCode};
@@ -18,14 +16,15 @@ use crate::visibility::is_public;
 
 use super::rules::{Action, Status, step};
 use super::text::{Rendered, render, title_key};
-use super::wire::{
-    Attachment, BodyFormat, Cover, Edits, NewBody, Publication, Seo, Source,
-};
+use super::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Publication, Seo, Source};
 
 /// An article as it is stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = articles, treat_none_as_null = true)]
-#[allow(missing_docs, reason = "named as the columns, which the migration explains")]
+#[allow(
+    missing_docs,
+    reason = "named as the columns, which the migration explains"
+)]
 pub struct ArticleRow {
     #[diesel(skip_insertion)]
     pub id: i64,
@@ -72,14 +71,20 @@ impl ArticleRow {
     /// Where it comes from.
     pub fn source(&self) -> Option<Source> {
         let name = self.source_name.clone()?;
-        Some(Source { name, url: self.source_url.clone() })
+        Some(Source {
+            name,
+            url: self.source_url.clone(),
+        })
     }
 }
 
 /// What only the whole article shows.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = article_details, treat_none_as_null = true)]
-#[allow(missing_docs, reason = "named as the columns, which the migration explains")]
+#[allow(
+    missing_docs,
+    reason = "named as the columns, which the migration explains"
+)]
 pub struct DetailsRow {
     pub article_id: i64,
     pub canonical_url: Option<String>,
@@ -108,7 +113,9 @@ impl Stored {
     pub fn edits(&self, default_lang: &str) -> Edits {
         let (row, details) = (self.row.clone(), self.details.clone());
         let format = details.format.as_deref().and_then(BodyFormat::parse);
-        let body = format.zip(details.source).map(|(format, content)| NewBody { format, content });
+        let body = format
+            .zip(details.source)
+            .map(|(format, content)| NewBody { format, content });
         Edits {
             source: row.source(),
             title: row.title,
@@ -150,7 +157,11 @@ pub fn find(conn: &mut Conn, id: i64) -> ApiResult<Stored> {
         .optional()?;
     let (row, details) = found.ok_or_else(|| ApiError::not_found("article"))?;
     let also_in = also_in(conn, &[id])?.remove(&id).unwrap_or_default();
-    Ok(Stored { row, details, also_in })
+    Ok(Stored {
+        row,
+        details,
+        also_in,
+    })
 }
 
 /// The id of the article with this external id.
@@ -164,7 +175,11 @@ pub fn find_external(conn: &mut Conn, external_id: &str) -> QueryResult<Option<i
 
 /// The slug of an article.
 pub fn slug_of(conn: &mut Conn, id: i64) -> QueryResult<Option<String>> {
-    articles::table.find(id).select(articles::slug).first(conn).optional()
+    articles::table
+        .find(id)
+        .select(articles::slug)
+        .first(conn)
+        .optional()
 }
 
 /// The `also_in` of each of these articles that has any.
@@ -212,7 +227,10 @@ pub fn create(
         }
     };
     slugs::claim(conn, Resource::Article, &slug)?;
-    let rendered = edits.body.as_ref().map(|body| render(body.format, &body.content));
+    let rendered = edits
+        .body
+        .as_ref()
+        .map(|body| render(body.format, &body.content));
     let mut row = new_row(&edits, slug, rendered.as_ref(), writer);
     match publication {
         Some(publication) => apply_publication(&mut row, publication, edits.body.is_some(), now)?,
@@ -224,12 +242,18 @@ pub fn create(
         .returning(articles::id)
         .get_result(conn)?;
     let details = details_row(row.id, &edits, rendered);
-    diesel::insert_into(article_details::table).values(&details).execute(conn)?;
+    diesel::insert_into(article_details::table)
+        .values(&details)
+        .execute(conn)?;
     let also_in = edits.also_in;
     write_also_in(conn, row.id, &also_in)?;
     write_terms(conn, &row)?;
     list_one(conn, &tree, &row, &also_in)?;
-    Ok(Stored { row, details, also_in })
+    Ok(Stored {
+        row,
+        details,
+        also_in,
+    })
 }
 
 /// Replaces an article's editable members; with `publication`, publishes it in the same breath.
@@ -257,23 +281,38 @@ pub fn update(
     let old_body = was.edits("").body;
     let rendered = match (&edits.body, &was.details) {
         // What is unchanged isn't rendered anew.
-        (Some(body), DetailsRow { html: Some(html), text: Some(text), .. })
-            if old_body.as_ref() == Some(body) =>
-        {
-            Some(Rendered { html: html.clone(), text: text.clone(), words: was.row.word_count })
-        }
+        (
+            Some(body),
+            DetailsRow {
+                html: Some(html),
+                text: Some(text),
+                ..
+            },
+        ) if old_body.as_ref() == Some(body) => Some(Rendered {
+            html: html.clone(),
+            text: text.clone(),
+            words: was.row.word_count,
+        }),
         (Some(body), _) => Some(render(body.format, &body.content)),
         (None, _) => None,
     };
     let mut row = ArticleRow {
         id,
         slug,
-        position: was.row.position.filter(|_| was.row.section_id == edits.section_id),
+        position: was
+            .row
+            .position
+            .filter(|_| was.row.section_id == edits.section_id),
         status: was.row.status_at(now).as_str().to_owned(),
         created_by: was.row.created_by,
         created_at: was.row.created_at,
         version: was.row.version + 1,
-        ..new_row(&edits, Slug::from_title(&edits.title, "article"), rendered.as_ref(), writer)
+        ..new_row(
+            &edits,
+            Slug::from_title(&edits.title, "article"),
+            rendered.as_ref(),
+            writer,
+        )
     };
     let has_body = edits.body.is_some();
     match publication {
@@ -281,9 +320,13 @@ pub fn update(
         None => keep_conditions(&mut row, has_body, now)?,
     }
     derive(&mut row, &tree);
-    diesel::update(articles::table.find(id)).set(&row).execute(conn)?;
+    diesel::update(articles::table.find(id))
+        .set(&row)
+        .execute(conn)?;
     let details = details_row(id, &edits, rendered);
-    diesel::update(article_details::table.find(id)).set(&details).execute(conn)?;
+    diesel::update(article_details::table.find(id))
+        .set(&details)
+        .execute(conn)?;
     let also_in = edits.also_in;
     if also_in != was.also_in {
         write_also_in(conn, id, &also_in)?;
@@ -292,7 +335,11 @@ pub fn update(
         write_terms(conn, &row)?;
     }
     list_one(conn, &tree, &row, &also_in)?;
-    Ok(Stored { row, details, also_in })
+    Ok(Stored {
+        row,
+        details,
+        also_in,
+    })
 }
 
 /// Publishes an article, or schedules it.
@@ -304,7 +351,12 @@ pub fn publish(
 ) -> ApiResult<Stored> {
     let mut stored = was;
     stored.row.status = stored.row.status_at(now).as_str().to_owned();
-    apply_publication(&mut stored.row, publication, stored.details.html.is_some(), now)?;
+    apply_publication(
+        &mut stored.row,
+        publication,
+        stored.details.html.is_some(),
+        now,
+    )?;
     save_status(conn, stored, now)
 }
 
@@ -322,7 +374,9 @@ fn save_status(conn: &mut Conn, mut stored: Stored, now: Timestamp) -> ApiResult
     stored.row.version += 1;
     stored.row.updated_at = now;
     derive(&mut stored.row, &tree);
-    diesel::update(articles::table.find(stored.row.id)).set(&stored.row).execute(conn)?;
+    diesel::update(articles::table.find(stored.row.id))
+        .set(&stored.row)
+        .execute(conn)?;
     list_one(conn, &tree, &stored.row, &stored.also_in)?;
     Ok(stored)
 }
@@ -380,7 +434,10 @@ fn details_row(article_id: i64, edits: &Edits, rendered: Option<Rendered>) -> De
         attachments: JsonOf(edits.attachments.clone()),
         seo: edits.seo.clone().map(JsonOf),
         legacy_urls: JsonOf(edits.legacy_urls.clone()),
-        format: edits.body.as_ref().map(|body| body.format.as_str().to_owned()),
+        format: edits
+            .body
+            .as_ref()
+            .map(|body| body.format.as_str().to_owned()),
         source: edits.body.as_ref().map(|body| body.content.clone()),
         html,
         text,
@@ -443,7 +500,11 @@ fn keep_conditions(row: &mut ArticleRow, has_body: bool, now: Timestamp) -> ApiR
     }
     refuse(check_publishable(row, has_body))?;
     let ahead = row.published_at.is_some_and(|at| at > now);
-    let status = if ahead { Status::Scheduled } else { Status::Published };
+    let status = if ahead {
+        Status::Scheduled
+    } else {
+        Status::Published
+    };
     row.status = status.as_str().to_owned();
     Ok(())
 }
@@ -477,7 +538,11 @@ fn check_references(tree: &Tree, edits: &Edits) -> ApiResult<()> {
     let mut faults = Vec::new();
     if tree.get(edits.section_id).is_none() {
         let detail = "section_id names no section";
-        faults.push(Fault::member("/section_id", FaultCode::DoesNotExist, detail));
+        faults.push(Fault::member(
+            "/section_id",
+            FaultCode::DoesNotExist,
+            detail,
+        ));
     }
     for (index, id) in edits.also_in.iter().enumerate() {
         let pointer = format!("/also_in/{index}");
@@ -503,7 +568,9 @@ fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>) -> ApiResult<()> {
 }
 
 fn check_external_id(conn: &mut Conn, given: Option<&str>, own: Option<i64>) -> ApiResult<()> {
-    let Some(external_id) = given else { return Ok(()) };
+    let Some(external_id) = given else {
+        return Ok(());
+    };
     match find_external(conn, external_id)? {
         Some(id) if Some(id) != own => {
             let detail = format!("article {id} has the external id {external_id}");
@@ -525,7 +592,11 @@ fn write_also_in(conn: &mut Conn, id: i64, also_in: &[i64]) -> QueryResult<()> {
     diesel::delete(article_also::table.filter(article_also::article_id.eq(id))).execute(conn)?;
     let rows: Vec<AlsoRow> = (0..)
         .zip(also_in)
-        .map(|(ordinal, section_id)| AlsoRow { article_id: id, section_id: *section_id, ordinal })
+        .map(|(ordinal, section_id)| AlsoRow {
+            article_id: id,
+            section_id: *section_id,
+            ordinal,
+        })
         .collect();
     if rows.is_empty() {
         return Ok(());
@@ -554,7 +625,11 @@ fn write_terms(conn: &mut Conn, row: &ArticleRow) -> QueryResult<()> {
     let keywords = row.keywords.0.iter().map(|term| (KEYWORD, term));
     let rows: Vec<TermRow<'_>> = tags
         .chain(keywords)
-        .map(|(kind, term)| TermRow { kind, term, article_id: row.id })
+        .map(|(kind, term)| TermRow {
+            kind,
+            term,
+            article_id: row.id,
+        })
         .collect();
     if rows.is_empty() {
         return Ok(());
@@ -672,8 +747,7 @@ pub fn relist(conn: &mut Conn, tree: &Tree, ids: &[i64]) -> ApiResult<()> {
             let also = also_in.get(&article.id).map_or(&[][..], Vec::as_slice);
             rows.extend(listing_rows(tree, article, also));
         }
-        diesel::delete(listings::table.filter(listings::article_id.eq_any(chunk)))
-            .execute(conn)?;
+        diesel::delete(listings::table.filter(listings::article_id.eq_any(chunk))).execute(conn)?;
         insert_listings(conn, &rows)?;
     }
     Ok(())
@@ -707,12 +781,20 @@ pub fn move_all(conn: &mut Conn, from: i64, to: i64, now: Timestamp) -> ApiResul
     let ids = ids_in_sections(conn, &[from])?;
     for chunk in ids.chunks(RELIST_CHUNK) {
         diesel::update(
-            articles::table.filter(articles::id.eq_any(chunk)).filter(articles::section_id.eq(from)),
+            articles::table
+                .filter(articles::id.eq_any(chunk))
+                .filter(articles::section_id.eq(from)),
         )
-        .set((articles::section_id.eq(to), articles::position.eq(None::<i64>)))
+        .set((
+            articles::section_id.eq(to),
+            articles::position.eq(None::<i64>),
+        ))
         .execute(conn)?;
         diesel::update(articles::table.filter(articles::id.eq_any(chunk)))
-            .set((articles::updated_at.eq(now), articles::version.eq(articles::version + 1)))
+            .set((
+                articles::updated_at.eq(now),
+                articles::version.eq(articles::version + 1),
+            ))
             .execute(conn)?;
         let homes: HashMap<i64, i64> = articles::table
             .filter(articles::id.eq_any(chunk))
@@ -754,12 +836,24 @@ pub fn counts(conn: &mut Conn, now: Timestamp) -> QueryResult<HashMap<i64, Secti
     let rows: Vec<(i64, i64, Option<Timestamp>)> = listings::table
         .filter(is_public(now))
         .group_by(listings::section_id)
-        .select((listings::section_id, count_star(), max(listings::published_at)))
+        .select((
+            listings::section_id,
+            count_star(),
+            max(listings::published_at),
+        ))
         .load(conn)?;
     Ok(rows
         .into_iter()
         .filter_map(|(section, articles, newest)| {
-            newest.map(|last_published_at| (section, SectionCount { articles, last_published_at }))
+            newest.map(|last_published_at| {
+                (
+                    section,
+                    SectionCount {
+                        articles,
+                        last_published_at,
+                    },
+                )
+            })
         })
         .collect())
 }

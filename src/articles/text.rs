@@ -95,7 +95,9 @@ fn without_indents(html: &str) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
     while let Some(start) = rest.find("<p") {
-        let Some(end) = rest[start..].find('>').map(|end| start + end + 1) else { break };
+        let Some(end) = rest[start..].find('>').map(|end| start + end + 1) else {
+            break;
+        };
         out.push_str(&rest[..end]);
         let is_paragraph = rest[start + 2..].starts_with(['>', ' ']);
         rest = &rest[end..];
@@ -109,7 +111,7 @@ fn without_indents(html: &str) -> String {
 
 fn trim_indent(mut text: &str) -> &str {
     loop {
-        let trimmed = text.trim_start_matches(|c: char| matches!(c, '\u{3000}' | '\u{A0}' | ' '));
+        let trimmed = text.trim_start_matches(['\u{3000}', '\u{A0}', ' ']);
         let trimmed = trimmed.strip_prefix("&nbsp;").unwrap_or(trimmed);
         if trimmed.len() == text.len() {
             return text;
@@ -224,7 +226,11 @@ pub fn count_words(text: &str) -> i64 {
 /// in other languages; 0 without a body.
 pub fn reading_minutes(words: i64, lang: &str) -> i64 {
     let primary = lang.split('-').next().unwrap_or_default();
-    let pace = if matches!(primary, "zh" | "ja" | "ko" | "yue") { 400 } else { 220 };
+    let pace = if matches!(primary, "zh" | "ja" | "ko" | "yue") {
+        400
+    } else {
+        220
+    };
     (words + pace - 1) / pace
 }
 
@@ -233,7 +239,8 @@ static COLLATOR: LazyLock<CollatorBorrowed<'static>> = LazyLock::new(|| {
         .expect("the data of zh is compiled in")
 });
 
-/// The key that a title sorts by: bytes that compare as ICU's zh collator does (by pinyin).
+/// The key that a title sorts by: bytes that compare as ICU's zh collator does (by pinyin,
+/// Chinese before other scripts).
 pub fn title_key(title: &str) -> Vec<u8> {
     let mut key = Vec::new();
     let Ok(()) = COLLATOR.write_sort_key_to(title, &mut key);
@@ -265,7 +272,9 @@ mod tests {
             "<a href=\"data:text/html,<script>alert(1)</script>\">x</a>",
         ] {
             let clean = html(hostile).to_lowercase();
-            for sign in ["script", "onclick", "onerror", "style", "iframe", "form", "data:"] {
+            for sign in [
+                "script", "onclick", "onerror", "style", "iframe", "form", "data:",
+            ] {
                 assert!(!clean.contains(sign), "{hostile} left {clean}");
             }
         }
@@ -287,17 +296,28 @@ mod tests {
 
     #[test]
     fn pasted_indents_are_taken_off() {
-        assert_eq!(html("<p>　　正文</p><p>&nbsp;&nbsp;二</p>"), "<p>正文</p><p>二</p>");
+        assert_eq!(
+            html("<p>　　正文</p><p>&nbsp;&nbsp;二</p>"),
+            "<p>正文</p><p>二</p>"
+        );
         assert_eq!(html("<pre>　x</pre>"), "<pre>　x</pre>");
     }
 
     #[test]
     fn markdown_is_commonmark_with_tables_and_chinese_emphasis() {
-        let out = render(BodyFormat::Markdown, "# 题\n\n**重点。**说明\n\n|a|b|\n|-|-|\n|1|2|\n").html;
+        let out = render(
+            BodyFormat::Markdown,
+            "# 题\n\n**重点。**说明\n\n|a|b|\n|-|-|\n|1|2|\n",
+        )
+        .html;
         assert!(out.contains("<h1>题</h1>"), "{out}");
         assert!(out.contains("<strong>重点。</strong>说明"), "{out}");
         assert!(out.contains("<td>2</td>"), "{out}");
-        assert!(!render(BodyFormat::Markdown, "<script>x</script>").html.contains("script"));
+        assert!(
+            !render(BodyFormat::Markdown, "<script>x</script>")
+                .html
+                .contains("script")
+        );
     }
 
     #[test]
@@ -309,7 +329,9 @@ mod tests {
 
     #[test]
     fn text_has_blocks_apart() {
-        let text = plain("<h2>题</h2><p>a <b>b</b>&amp;c</p><ul><li>1</li><li>2</li></ul><table><tr><td>x</td><td>y</td></tr></table>");
+        let text = plain(
+            "<h2>题</h2><p>a <b>b</b>&amp;c</p><ul><li>1</li><li>2</li></ul><table><tr><td>x</td><td>y</td></tr></table>",
+        );
         assert_eq!(text, "题\n\na b&c\n\n1\n2\n\nx\ty");
     }
 
@@ -323,9 +345,9 @@ mod tests {
 
     #[test]
     fn titles_sort_by_pinyin() {
-        let mut titles = ["重庆", "北京", "阿坝", "Zebra", "上海", "apple"];
+        let mut titles = ["重庆", "北京", "apple", "阿坝", "Zebra", "上海"];
         titles.sort_by_key(|title| title_key(title));
-        assert_eq!(titles, ["apple", "Zebra", "阿坝", "北京", "重庆", "上海"]);
+        assert_eq!(titles, ["阿坝", "北京", "重庆", "上海", "apple", "Zebra"]);
     }
 
     proptest! {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::db::Timestamp;
 use crate::error::FaultCode;
 use crate::hits::wire::HitCount;
-use crate::http::fields::{Check, Member};
+use crate::http::fields::{Check, Member, Object};
 use crate::sections::wire::{Breadcrumb, SectionRef};
 
 /// A picture that stands for an article or section.
@@ -29,19 +29,23 @@ pub struct Cover {
 
 /// A picture, as sent: `url` is needed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct CoverInput {
     /// Its address: absolute, or a path from the site's root.
     #[schema(required, value_type = String, min_length = 1, max_length = 2000)]
+    #[serde(default)]
     pub url: Member<String>,
     /// What it shows, for those who can't see it.
     #[schema(value_type = Option<String>, max_length = 500)]
+    #[serde(default)]
     pub alt: Member<String>,
     /// Width in pixels.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100000)]
+    #[serde(default)]
     pub width: Member<i64>,
     /// Height in pixels.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 100000)]
+    #[serde(default)]
     pub height: Member<i64>,
 }
 
@@ -49,13 +53,25 @@ impl CoverInput {
     /// The picture, where its members are good; faults are reported below this pointer.
     pub fn checked(self, check: &mut Check, pointer: &str) -> Option<Cover> {
         let at = |name: &str| format!("{pointer}/{name}");
-        let url = needed(check, &at("url"), self.url, |check, p, text| check.link(p, text));
-        let alt = self.alt.given().and_then(|text| check.line(&at("alt"), &text, 500));
+        let url = needed(check, &at("url"), self.url, |check, p, text| {
+            check.link(p, text)
+        });
+        let alt = self
+            .alt
+            .given()
+            .and_then(|text| check.line(&at("alt"), &text, 500));
         let mut pixels = |name, member: Member<i64>| {
-            member.given().and_then(|n| check.number(&at(name), n, 1, 100_000))
+            member
+                .given()
+                .and_then(|n| check.number(&at(name), n, 1, 100_000))
         };
         let (width, height) = (pixels("width", self.width), pixels("height", self.height));
-        Some(Cover { url: url?, alt, width, height })
+        Some(Cover {
+            url: url?,
+            alt,
+            width,
+            height,
+        })
     }
 }
 
@@ -66,7 +82,9 @@ fn needed(
     member: Member<String>,
     read: impl FnOnce(&mut Check, &str, &str) -> Option<String>,
 ) -> Option<String> {
-    let text = member.given().filter(|text| !crate::http::fields::trim(text).is_empty());
+    let text = member
+        .given()
+        .filter(|text| !crate::http::fields::trim(text).is_empty());
     let text = check.required(pointer, text)?;
     read(check, pointer, &text)
 }
@@ -85,20 +103,28 @@ pub struct Source {
 
 /// Where an article comes from, as sent. A blank name means that there is no source.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct SourceInput {
     /// The name; blank: no source.
     #[schema(value_type = Option<String>, max_length = 200)]
+    #[serde(default)]
     pub name: Member<String>,
     /// Its web address.
     #[schema(value_type = Option<String>, max_length = 2000)]
+    #[serde(default)]
     pub url: Member<String>,
 }
 
 impl SourceInput {
     fn checked(self, check: &mut Check) -> Option<Source> {
-        let name = self.name.given().and_then(|text| check.line("/source/name", &text, 200));
-        let url = self.url.given().and_then(|text| check.web_url("/source/url", &text));
+        let name = self
+            .name
+            .given()
+            .and_then(|text| check.line("/source/name", &text, 200));
+        let url = self
+            .url
+            .given()
+            .and_then(|text| check.web_url("/source/url", &text));
         if name.is_none() && url.is_some() {
             check.required::<()>("/source/name", None);
         }
@@ -126,19 +152,23 @@ pub struct Attachment {
 
 /// A file, as sent: `name` and `url` are needed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct AttachmentInput {
     /// The name to show.
     #[schema(required, value_type = String, min_length = 1, max_length = 200)]
+    #[serde(default)]
     pub name: Member<String>,
     /// Its address: absolute, or a path from the site's root.
     #[schema(required, value_type = String, min_length = 1, max_length = 2000)]
+    #[serde(default)]
     pub url: Member<String>,
     /// Its media type (RFC 6838).
     #[schema(value_type = Option<String>, max_length = 127, pattern = "^[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+$")]
+    #[serde(default)]
     pub media_type: Member<String>,
     /// Its size in bytes.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9007199254740991_i64)]
+    #[serde(default)]
     pub bytes: Member<i64>,
 }
 
@@ -148,25 +178,43 @@ const MAX_JSON_INTEGER: i64 = 9_007_199_254_740_991;
 impl AttachmentInput {
     fn checked(self, check: &mut Check, index: usize) -> Option<Attachment> {
         let at = |name: &str| format!("/attachments/{index}/{name}");
-        let name = needed(check, &at("name"), self.name, |check, p, text| check.line(p, text, 200));
-        let url = needed(check, &at("url"), self.url, |check, p, text| check.link(p, text));
+        let name = needed(check, &at("name"), self.name, |check, p, text| {
+            check.line(p, text, 200)
+        });
+        let url = needed(check, &at("url"), self.url, |check, p, text| {
+            check.link(p, text)
+        });
         let media_type = self.media_type.given().and_then(|text| {
             let line = check.line(&at("media_type"), &text, 127)?;
             let is_token = |part: &str| {
                 !part.is_empty()
-                    && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
+                    && part
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+-".contains(&b))
             };
-            if line.split_once('/').is_some_and(|(a, b)| is_token(a) && is_token(b)) {
+            if line
+                .split_once('/')
+                .is_some_and(|(a, b)| is_token(a) && is_token(b))
+            {
                 return Some(line.to_ascii_lowercase());
             }
-            check.fault(&at("media_type"), FaultCode::Invalid, "must be a media type, as application/pdf");
+            check.fault(
+                &at("media_type"),
+                FaultCode::Invalid,
+                "must be a media type, as application/pdf",
+            );
             None
         });
         let bytes = self
             .bytes
             .given()
             .and_then(|n| check.number(&at("bytes"), n, 0, MAX_JSON_INTEGER));
-        Some(Attachment { name: name?, url: url?, media_type, bytes })
+        Some(Attachment {
+            name: name?,
+            url: url?,
+            media_type,
+            bytes,
+        })
     }
 }
 
@@ -184,21 +232,28 @@ pub struct Seo {
 
 /// What search engines are told, as sent.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct SeoInput {
     /// The title.
     #[schema(value_type = Option<String>, max_length = 300)]
+    #[serde(default)]
     pub title: Member<String>,
     /// The description.
     #[schema(value_type = Option<String>, max_length = 1000)]
+    #[serde(default)]
     pub description: Member<String>,
 }
 
 impl SeoInput {
     fn checked(self, check: &mut Check) -> Option<Seo> {
-        let title = self.title.given().and_then(|t| check.line("/seo/title", &t, 300));
-        let description =
-            self.description.given().and_then(|t| check.text("/seo/description", &t, 1000));
+        let title = self
+            .title
+            .given()
+            .and_then(|t| check.line("/seo/title", &t, 300));
+        let description = self
+            .description
+            .given()
+            .and_then(|t| check.text("/seo/description", &t, 1000));
         (title.is_some() || description.is_some()).then_some(Seo { title, description })
     }
 }
@@ -252,7 +307,9 @@ impl BodyFormat {
 
     /// The format of this name.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Html, Self::Markdown, Self::Text].into_iter().find(|f| f.as_str() == text)
+        [Self::Html, Self::Markdown, Self::Text]
+            .into_iter()
+            .find(|f| f.as_str() == text)
     }
 }
 
@@ -269,16 +326,18 @@ pub struct BodySource {
 
 /// A body, as sent. Blank content means that there is no body.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"format": "markdown", "content": "渔船归港，**码头渐亮**。"}))]
 pub struct BodyInput {
     /// `html`, `markdown` (CommonMark with GitHub's extensions) or `text` (a blank line ends a
     /// paragraph).
     #[schema(required, value_type = String, pattern = "^(html|markdown|text)$")]
+    #[serde(default)]
     pub format: Member<String>,
     /// The text. HTML, given or made from Markdown, is sanitised by an allow-list before it is
     /// served; what was sent is kept for editing.
     #[schema(required, value_type = String)]
+    #[serde(default)]
     pub content: Member<String>,
 }
 
@@ -293,14 +352,16 @@ pub struct NewBody {
 
 impl BodyInput {
     fn checked(self, check: &mut Check) -> Option<NewBody> {
-        let format = check.required("/body/format", self.format.given()).and_then(|name| {
-            let format = BodyFormat::parse(&name);
-            if format.is_none() {
-                let detail = "must be html, markdown or text";
-                check.fault("/body/format", FaultCode::NotAllowed, detail);
-            }
-            format
-        });
+        let format = check
+            .required("/body/format", self.format.given())
+            .and_then(|name| {
+                let format = BodyFormat::parse(&name);
+                if format.is_none() {
+                    let detail = "must be html, markdown or text";
+                    check.fault("/body/format", FaultCode::NotAllowed, detail);
+                }
+                format
+            });
         let content = check.required("/body/content", self.content.given())?;
         if content.contains('\0') || !crate::http::fields::has_only_text_characters(&content) {
             let detail = "must not have control characters";
@@ -315,16 +376,18 @@ impl BodyInput {
 
 /// When to publish, and until when. Both may be left out.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"published_at": "2026-01-31T09:00:00+08:00"}))]
 pub struct PublishInput {
     /// From when on readers see it (RFC 3339); ahead: scheduled. Left out: the date it has, else
     /// now.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default)]
     pub published_at: Member<String>,
     /// From when on they don't (RFC 3339); null: never. Left out: what it has, unless that is
     /// past.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default)]
     pub expires_at: Member<String>,
 }
 
@@ -342,21 +405,26 @@ impl PublishInput {
     pub fn checked(self, check: &mut Check, pointer: &str) -> Publication {
         let published = format!("{pointer}/published_at");
         let expires = format!("{pointer}/expires_at");
-        let published_at =
-            self.published_at.given().and_then(|text| check.instant(&published, &text));
+        let published_at = self
+            .published_at
+            .given()
+            .and_then(|text| check.instant(&published, &text));
         let expires_at = match self.expires_at {
             Member::Absent => None,
             Member::Null => Some(None),
             Member::Given(text) => Some(check.instant(&expires, &text)),
         };
-        Publication { published_at, expires_at }
+        Publication {
+            published_at,
+            expires_at,
+        }
     }
 }
 
 macro_rules! reader_schema {
     ($(#[$meta:meta])* $name:ident { $($extra:tt)* }) => {
-        $(#[$meta])*
         #[derive(Debug, Clone, Serialize, ToSchema)]
+        $(#[$meta])*
         pub struct $name {
             /// The article's id.
             #[schema(minimum = 1)]
@@ -585,8 +653,8 @@ pub struct TagList {
 
 macro_rules! managed_schema {
     ($(#[$meta:meta])* $name:ident { $($extra:tt)* }) => {
-        $(#[$meta])*
         #[derive(Debug, Clone, Serialize, ToSchema)]
+        $(#[$meta])*
         pub struct $name {
             /// The article's id.
             #[schema(minimum = 1)]
@@ -749,86 +817,111 @@ macro_rules! article_input {
         $(#[$meta:meta])* $name:ident
         { title: $(#[$title:meta])* ; section_id: $(#[$section:meta])* ; $($extra:tt)* }
     ) => {
-        $(#[$meta])*
         #[derive(Debug, Default, Deserialize, ToSchema)]
-        #[serde(default, deny_unknown_fields)]
+        #[serde(deny_unknown_fields)]
+        $(#[$meta])*
         pub struct $name {
             /// The title. Blanks around it are taken off.
             $(#[$title])*
+            #[serde(default)]
             pub title: Member<String>,
             /// The section that it stands in.
             $(#[$section])*
+            #[serde(default)]
             pub section_id: Member<i64>,
             /// Other sections that it is listed in.
             #[schema(value_type = Option<Vec<i64>>, max_items = 20)]
+            #[serde(default)]
             pub also_in: Member<Vec<i64>>,
             /// The slug; left out: made from the title. A new one leaves the old one leading
             /// here.
             #[schema(value_type = Option<String>, max_length = 120, pattern = "^[a-z0-9-]*$")]
+            #[serde(default)]
             pub slug: Member<String>,
             /// The subtitle.
             #[schema(value_type = Option<String>, max_length = 300)]
+            #[serde(default)]
             pub subtitle: Member<String>,
             /// A shorter title, for narrow places.
             #[schema(value_type = Option<String>, max_length = 100)]
+            #[serde(default)]
             pub short_title: Member<String>,
             /// The summary.
             #[schema(value_type = Option<String>, max_length = 2000)]
+            #[serde(default)]
             pub summary: Member<String>,
             /// Where it comes from.
             #[schema(value_type = Option<SourceInput>)]
-            pub source: Member<SourceInput>,
+            #[serde(default)]
+            pub source: Member<Object<SourceInput>>,
             /// Who wrote it.
             #[schema(value_type = Option<String>, max_length = 200)]
+            #[serde(default)]
             pub author: Member<String>,
             /// Who edited it.
             #[schema(value_type = Option<String>, max_length = 200)]
+            #[serde(default)]
             pub editor: Member<String>,
             /// Key words, up to 60 characters each.
             #[schema(value_type = Option<Vec<String>>, max_items = 30)]
+            #[serde(default)]
             pub keywords: Member<Vec<String>>,
             /// Tags, up to 60 characters each.
             #[schema(value_type = Option<Vec<String>>, max_items = 30)]
+            #[serde(default)]
             pub tags: Member<Vec<String>>,
             /// The picture that stands for it.
             #[schema(value_type = Option<CoverInput>)]
-            pub cover: Member<CoverInput>,
+            #[serde(default)]
+            pub cover: Member<Object<CoverInput>>,
             /// Its language (BCP 47); left out: the site's.
             #[schema(value_type = Option<String>, max_length = 35)]
+            #[serde(default)]
             pub lang: Member<String>,
             /// Where the title links to instead of the article's own page.
             #[schema(value_type = Option<String>, max_length = 2000)]
+            #[serde(default)]
             pub external_url: Member<String>,
             /// The address that search engines are to keep.
             #[schema(value_type = Option<String>, max_length = 2000)]
+            #[serde(default)]
             pub canonical_url: Member<String>,
             /// Files that go with it.
             #[schema(value_type = Option<Vec<AttachmentInput>>, max_items = 100)]
-            pub attachments: Member<Vec<AttachmentInput>>,
+            #[serde(default)]
+            pub attachments: Member<Vec<Object<AttachmentInput>>>,
             /// What search engines are told instead of title and summary.
             #[schema(value_type = Option<SeoInput>)]
-            pub seo: Member<SeoInput>,
+            #[serde(default)]
+            pub seo: Member<Object<SeoInput>>,
             /// Addresses that it had on older sites, up to 2,000 characters each.
             #[schema(value_type = Option<Vec<String>>, max_items = 50)]
+            #[serde(default)]
             pub legacy_urls: Member<Vec<String>>,
             /// Its id in the system that pushes it; unique.
             #[schema(value_type = Option<String>, max_length = 200, pattern = "^[A-Za-z0-9._:~-]*$")]
+            #[serde(default)]
             pub external_id: Member<String>,
             /// Whether it is featured; left out: no.
             #[schema(value_type = Option<bool>)]
+            #[serde(default)]
             pub featured: Member<bool>,
             /// Until when it stands at the top of its section (RFC 3339).
             #[schema(value_type = Option<String>, format = DateTime)]
+            #[serde(default)]
             pub pinned_until: Member<String>,
             /// From when on readers see it, once it is published (RFC 3339).
             #[schema(value_type = Option<String>, format = DateTime)]
+            #[serde(default)]
             pub published_at: Member<String>,
             /// From when on they don't (RFC 3339).
             #[schema(value_type = Option<String>, format = DateTime)]
+            #[serde(default)]
             pub expires_at: Member<String>,
             /// The body.
             #[schema(value_type = Option<BodyInput>)]
-            pub body: Member<BodyInput>,
+            #[serde(default)]
+            pub body: Member<Object<BodyInput>>,
             $($extra)*
         }
 
@@ -876,7 +969,8 @@ article_input! {
         section_id: #[schema(required, value_type = i64, minimum = 1)];
         /// Publishes it in the same transaction.
         #[schema(value_type = Option<PublishInput>)]
-        pub publish: Member<PublishInput>,
+        #[serde(default)]
+        pub publish: Member<Object<PublishInput>>,
     }
 }
 
@@ -889,7 +983,8 @@ article_input! {
         section_id: #[schema(required, value_type = i64, minimum = 1)];
         /// Publishes it in the same transaction.
         #[schema(value_type = Option<PublishInput>)]
-        pub publish: Member<PublishInput>,
+        #[serde(default)]
+        pub publish: Member<Object<PublishInput>>,
     }
 }
 
@@ -911,24 +1006,24 @@ struct Given {
     subtitle: Member<String>,
     short_title: Member<String>,
     summary: Member<String>,
-    source: Member<SourceInput>,
+    source: Member<Object<SourceInput>>,
     author: Member<String>,
     editor: Member<String>,
     keywords: Member<Vec<String>>,
     tags: Member<Vec<String>>,
-    cover: Member<CoverInput>,
+    cover: Member<Object<CoverInput>>,
     lang: Member<String>,
     external_url: Member<String>,
     canonical_url: Member<String>,
-    attachments: Member<Vec<AttachmentInput>>,
-    seo: Member<SeoInput>,
+    attachments: Member<Vec<Object<AttachmentInput>>>,
+    seo: Member<Object<SeoInput>>,
     legacy_urls: Member<Vec<String>>,
     external_id: Member<String>,
     featured: Member<bool>,
     pinned_until: Member<String>,
     published_at: Member<String>,
     expires_at: Member<String>,
-    body: Member<BodyInput>,
+    body: Member<Object<BodyInput>>,
 }
 
 /// Every editable member, checked.
@@ -1015,7 +1110,9 @@ impl Given {
     fn apply(self, check: &mut Check, current: Edits) -> Edits {
         let title = match self.title {
             Member::Absent if !current.title.is_empty() => Some(current.title),
-            member => needed(check, "/title", member, |c, p, text| c.line(p, text, MAX_TITLE)),
+            member => needed(check, "/title", member, |c, p, text| {
+                c.line(p, text, MAX_TITLE)
+            }),
         };
         let section_id = match self.section_id {
             Member::Absent if current.section_id > 0 => Some(current.section_id),
@@ -1028,11 +1125,17 @@ impl Given {
                 .or_keep(current.slug),
         };
         let mut line = |pointer: &str, member: Member<String>, max, current| {
-            member.check(|text| check.line(pointer, &text, max)).or_keep(current)
+            member
+                .check(|text| check.line(pointer, &text, max))
+                .or_keep(current)
         };
         let subtitle = line("/subtitle", self.subtitle, MAX_TITLE, current.subtitle);
-        let short_title =
-            line("/short_title", self.short_title, MAX_SHORT_TITLE, current.short_title);
+        let short_title = line(
+            "/short_title",
+            self.short_title,
+            MAX_SHORT_TITLE,
+            current.short_title,
+        );
         let author = line("/author", self.author, MAX_NAME, current.author);
         let editor = line("/editor", self.editor, MAX_NAME, current.editor);
         let summary = self
@@ -1046,9 +1149,18 @@ impl Given {
         };
         let keywords = terms("/keywords", self.keywords, current.keywords);
         let tags = terms("/tags", self.tags, current.tags);
-        let source = self.source.check(|source| source.checked(check)).or_keep(current.source);
-        let cover = self.cover.check(|cover| cover.checked(check, "/cover")).or_keep(current.cover);
-        let lang = self.lang.check(|text| check.language("/lang", &text)).or_keep(Some(current.lang));
+        let source = self
+            .source
+            .check(|source| source.0.checked(check))
+            .or_keep(current.source);
+        let cover = self
+            .cover
+            .check(|cover| cover.0.checked(check, "/cover"))
+            .or_keep(current.cover);
+        let lang = self
+            .lang
+            .check(|text| check.language("/lang", &text))
+            .or_keep(Some(current.lang));
         let external_url = self
             .external_url
             .check(|text| check.web_url("/external_url", &text))
@@ -1061,7 +1173,10 @@ impl Given {
             .attachments
             .check(|list| Some(checked_attachments(check, list)))
             .or_keep(Some(current.attachments));
-        let seo = self.seo.check(|seo| seo.checked(check)).or_keep(current.seo);
+        let seo = self
+            .seo
+            .check(|seo| seo.0.checked(check))
+            .or_keep(current.seo);
         let legacy_urls = self
             .legacy_urls
             .check(|list| Some(check.lines("/legacy_urls", list, MAX_LEGACY_URLS, 2000)))
@@ -1071,12 +1186,17 @@ impl Given {
             .check(|text| checked_external_id(check, &text))
             .or_keep(current.external_id);
         let mut instant = |pointer: &str, member: Member<String>, current| {
-            member.check(|text| check.instant(pointer, &text)).or_keep(current)
+            member
+                .check(|text| check.instant(pointer, &text))
+                .or_keep(current)
         };
         let pinned_until = instant("/pinned_until", self.pinned_until, current.pinned_until);
         let published_at = instant("/published_at", self.published_at, current.published_at);
         let expires_at = instant("/expires_at", self.expires_at, current.expires_at);
-        let body = self.body.check(|body| body.checked(check)).or_keep(current.body);
+        let body = self
+            .body
+            .check(|body| body.0.checked(check))
+            .or_keep(current.body);
         let also_in = self
             .also_in
             .check(|list| Some(checked_also_in(check, list)))
@@ -1102,7 +1222,10 @@ impl Given {
             seo,
             legacy_urls: legacy_urls.unwrap_or_default(),
             external_id,
-            featured: self.featured.or_keep(Some(current.featured)).unwrap_or_default(),
+            featured: self
+                .featured
+                .or_keep(Some(current.featured))
+                .unwrap_or_default(),
             pinned_until,
             published_at,
             expires_at,
@@ -1112,14 +1235,16 @@ impl Given {
     }
 }
 
-fn checked_attachments(check: &mut Check, list: Vec<AttachmentInput>) -> Vec<Attachment> {
+fn checked_attachments(check: &mut Check, list: Vec<Object<AttachmentInput>>) -> Vec<Attachment> {
     if list.len() > MAX_ATTACHMENTS {
         let detail = format!("must have at most {MAX_ATTACHMENTS} items");
         check.fault("/attachments", FaultCode::TooMany, detail);
         return Vec::new();
     }
     let checked = list.into_iter().enumerate();
-    checked.filter_map(|(index, item)| item.checked(check, index)).collect()
+    checked
+        .filter_map(|(index, item)| item.0.checked(check, index))
+        .collect()
 }
 
 fn checked_also_in(check: &mut Check, list: Vec<i64>) -> Vec<i64> {
@@ -1140,7 +1265,9 @@ fn checked_also_in(check: &mut Check, list: Vec<i64>) -> Vec<i64> {
 /// An external id: 1 to 200 of `[A-Za-z0-9._:~-]`.
 pub fn is_external_id(text: &str) -> bool {
     (1..=MAX_EXTERNAL_ID).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:~-".contains(&b))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._:~-".contains(&b))
 }
 
 fn checked_external_id(check: &mut Check, text: &str) -> Option<String> {

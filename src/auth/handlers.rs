@@ -42,15 +42,23 @@ pub async fn login(
     // PostgreSQL's text has no NUL, so no account has one.
     let is_possible = !email.contains('\0') && email.len() <= 1024 && password.len() <= 4096;
     let found = if is_possible {
-        app.db.read(move |conn| store::find_login(conn, &email).map_err(ApiError::from)).await?
+        app.db
+            .read(move |conn| store::find_login(conn, &email).map_err(ApiError::from))
+            .await?
     } else {
         None
     };
     let user_id = found.as_ref().map(|(id, _)| *id);
     let password = if is_possible { password } else { String::new() };
-    let matches = app.passwords.matches(password, found.map(|(_, hash)| hash)).await?;
+    let matches = app
+        .passwords
+        .matches(password, found.map(|(_, hash)| hash))
+        .await?;
     let Some(user_id) = user_id.filter(|_| matches) else {
-        return Err(ApiError::new(Code::InvalidCredentials, Code::InvalidCredentials.title()));
+        return Err(ApiError::new(
+            Code::InvalidCredentials,
+            Code::InvalidCredentials.title(),
+        ));
     };
     let now = app.clock.now();
     let opened = app
@@ -90,16 +98,22 @@ pub async fn refresh(
     body: Body<RefreshRequest>,
 ) -> ApiResult<Json<Tokens>> {
     let mut check = Check::default();
-    let token = check.required("/refresh_token", body.0.refresh_token.filter(|t| !t.is_empty()));
+    let token = check.required(
+        "/refresh_token",
+        body.0.refresh_token.filter(|t| !t.is_empty()),
+    );
     check.finish()?;
     let (token, now) = (token.unwrap_or_default(), app.clock.now());
-    let refreshed =
-        app.db.write(move |conn| store::refresh(conn, &token, now).map_err(ApiError::from)).await?;
+    let refreshed = app
+        .db
+        .write(move |conn| store::refresh(conn, &token, now).map_err(ApiError::from))
+        .await?;
     match refreshed {
         Refreshed::Tokens(opened) => tokens(&app, opened),
-        Refreshed::JustUsed => {
-            Err(ApiError::new(Code::RefreshTokenUsed, "use the tokens of the other answer"))
-        }
+        Refreshed::JustUsed => Err(ApiError::new(
+            Code::RefreshTokenUsed,
+            "use the tokens of the other answer",
+        )),
         Refreshed::Invalid => Err(ApiError::new(Code::InvalidRefreshToken, "sign in again")),
     }
 }

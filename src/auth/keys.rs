@@ -23,7 +23,9 @@ pub enum KeyError {
     #[error("can't be read: {0}")]
     File(std::io::Error),
     /// The file holds no Ed25519 private key.
-    #[error("holds no Ed25519 private key in PEM (PKCS #8): make one with `openssl genpkey -algorithm ed25519`")]
+    #[error(
+        "holds no Ed25519 private key in PEM (PKCS #8): make one with `openssl genpkey -algorithm ed25519`"
+    )]
     NoKey,
     /// The database failed.
     #[error(transparent)]
@@ -41,7 +43,9 @@ pub struct Keys {
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Keys").field("kid", &self.kid).finish_non_exhaustive()
+        f.debug_struct("Keys")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
     }
 }
 

@@ -110,9 +110,15 @@ impl<P: Needs> FromRequest for Can<P> {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(signed_in(req).and_then(|caller| {
             if caller.role.may(P::PERMISSION) {
-                Ok(Self { caller, permission: PhantomData })
+                Ok(Self {
+                    caller,
+                    permission: PhantomData,
+                })
             } else {
-                Err(ApiError::new(Code::Forbidden, "the account's role does not allow that"))
+                Err(ApiError::new(
+                    Code::Forbidden,
+                    "the account's role does not allow that",
+                ))
             }
         }))
     }
@@ -129,11 +135,17 @@ impl FromRequest for Caller {
 }
 
 fn signed_in(req: &HttpRequest) -> ApiResult<Caller> {
-    req.extensions().get::<Caller>().cloned().ok_or_else(unauthorized)
+    req.extensions()
+        .get::<Caller>()
+        .cloned()
+        .ok_or_else(unauthorized)
 }
 
 fn unauthorized() -> ApiError {
-    ApiError::new(Code::Unauthorized, "sign in at POST /v1/auth/login and send the access token")
+    ApiError::new(
+        Code::Unauthorized,
+        "sign in at POST /v1/auth/login and send the access token",
+    )
 }
 
 /// The paths below the guarded ones that need no caller.

@@ -43,9 +43,15 @@ impl Passwords {
     /// Whether the password is the one hashed. `None`: no such account; the work is done all the
     /// same and the answer is no.
     pub async fn matches(&self, password: String, hashed: Option<String>) -> ApiResult<bool> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| ApiError::Unavailable(2))?;
-        let _running =
-            self.running.acquire().await.map_err(|e| ApiError::Internal(e.to_string()))?;
+        let _waiting = self
+            .waiting
+            .try_acquire()
+            .map_err(|_| ApiError::Unavailable(2))?;
+        let _running = self
+            .running
+            .acquire()
+            .await
+            .map_err(|e| ApiError::Internal(e.to_string()))?;
         let known = hashed.is_some();
         let hashed = hashed.unwrap_or_else(|| self.nobody.to_string());
         web::block(move || known & verify(&password, &hashed))
@@ -63,6 +69,9 @@ pub fn hash(password: &str) -> ApiResult<String> {
 }
 
 fn verify(password: &str, hashed: &str) -> bool {
-    PasswordHash::new(hashed)
-        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+    PasswordHash::new(hashed).is_ok_and(|hash| {
+        Argon2::default()
+            .verify_password(password.as_bytes(), &hash)
+            .is_ok()
+    })
 }

@@ -109,7 +109,10 @@ pub fn add_user(
         return Err(AddUserError::Password);
     }
     let key = email_key(email);
-    let taken = users::table.filter(users::email_key.eq(&key)).count().get_result::<i64>(conn)?;
+    let taken = users::table
+        .filter(users::email_key.eq(&key))
+        .count()
+        .get_result::<i64>(conn)?;
     if taken > 0 {
         return Err(AddUserError::Exists(email.to_owned()));
     }
@@ -132,7 +135,11 @@ pub fn add_user(
 /// Id and password hash of the active account with this e-mail address.
 pub fn find_login(conn: &mut Conn, email: &str) -> QueryResult<Option<(i64, String)>> {
     users::table
-        .filter(users::email_key.eq(email_key(email)).and(users::disabled.eq(false)))
+        .filter(
+            users::email_key
+                .eq(email_key(email))
+                .and(users::disabled.eq(false)),
+        )
         .select((users::id, users::password_hash))
         .first(conn)
         .optional()
@@ -145,7 +152,12 @@ pub fn find_me(conn: &mut Conn, user_id: i64) -> QueryResult<Option<Me>> {
         .select((users::id, users::email, users::role, users::created_at))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(id, email, role, created_at)| Me { id, email, role, created_at }))
+    Ok(row.map(|(id, email, role, created_at)| Me {
+        id,
+        email,
+        role,
+        created_at,
+    }))
 }
 
 /// The caller behind a good access token: its session is open and its account active.
@@ -157,13 +169,25 @@ pub fn find_caller(
 ) -> QueryResult<Option<Caller>> {
     let role: Option<String> = sessions::table
         .inner_join(users::table)
-        .filter(sessions::id.eq(session_id).and(sessions::user_id.eq(user_id)))
-        .filter(sessions::revoked_at.is_null().and(sessions::expires_at.gt(now)))
+        .filter(
+            sessions::id
+                .eq(session_id)
+                .and(sessions::user_id.eq(user_id)),
+        )
+        .filter(
+            sessions::revoked_at
+                .is_null()
+                .and(sessions::expires_at.gt(now)),
+        )
         .filter(users::disabled.eq(false))
         .select(users::role)
         .first(conn)
         .optional()?;
-    Ok(role.and_then(|role| role.parse().ok()).map(|role| Caller { user_id, session_id, role }))
+    Ok(role.and_then(|role| role.parse().ok()).map(|role| Caller {
+        user_id,
+        session_id,
+        role,
+    }))
 }
 
 /// How long a session lasts without signing in again, in seconds.
@@ -192,13 +216,20 @@ pub fn open_session(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResul
         .returning(sessions::id)
         .get_result(conn)?;
     let refresh_token = add_refresh_token(conn, session_id)?;
-    Ok(Opened { user_id, session_id, refresh_token })
+    Ok(Opened {
+        user_id,
+        session_id,
+        refresh_token,
+    })
 }
 
 fn add_refresh_token(conn: &mut Conn, session_id: i64) -> QueryResult<String> {
     let token = random_token(32);
     diesel::insert_into(refresh_tokens::table)
-        .values((refresh_tokens::hash.eq(hash(&token)), refresh_tokens::session_id.eq(session_id)))
+        .values((
+            refresh_tokens::hash.eq(hash(&token)),
+            refresh_tokens::session_id.eq(session_id),
+        ))
         .execute(conn)?;
     Ok(token)
 }
@@ -219,7 +250,14 @@ pub enum Refreshed {
 
 /// Uses a refresh token.
 pub fn refresh(conn: &mut Conn, token: &str, now: Timestamp) -> QueryResult<Refreshed> {
-    type Row = (i64, i64, Option<Timestamp>, Option<Timestamp>, Timestamp, bool);
+    type Row = (
+        i64,
+        i64,
+        Option<Timestamp>,
+        Option<Timestamp>,
+        Timestamp,
+        bool,
+    );
     let found: Option<Row> = refresh_tokens::table
         .inner_join(sessions::table.inner_join(users::table))
         .filter(refresh_tokens::hash.eq(hash(token)))
@@ -243,7 +281,10 @@ pub fn refresh(conn: &mut Conn, token: &str, now: Timestamp) -> QueryResult<Refr
         if now <= used_at.plus_seconds(REUSE_SECONDS) {
             return Ok(Refreshed::JustUsed);
         }
-        tracing::info!(session_id, "a used refresh token came again: the session is revoked");
+        tracing::info!(
+            session_id,
+            "a used refresh token came again: the session is revoked"
+        );
         revoke_session(conn, session_id, now)?;
         return Ok(Refreshed::Invalid);
     }
@@ -251,10 +292,16 @@ pub fn refresh(conn: &mut Conn, token: &str, now: Timestamp) -> QueryResult<Refr
         .set(refresh_tokens::used_at.eq(now))
         .execute(conn)?;
     let refresh_token = add_refresh_token(conn, session_id)?;
-    Ok(Refreshed::Tokens(Opened { user_id, session_id, refresh_token }))
+    Ok(Refreshed::Tokens(Opened {
+        user_id,
+        session_id,
+        refresh_token,
+    }))
 }
 
 /// Ends a session with all its tokens.
 pub fn revoke_session(conn: &mut Conn, session_id: i64, now: Timestamp) -> QueryResult<usize> {
-    diesel::update(sessions::table.find(session_id)).set(sessions::revoked_at.eq(now)).execute(conn)
+    diesel::update(sessions::table.find(session_id))
+        .set(sessions::revoked_at.eq(now))
+        .execute(conn)
 }

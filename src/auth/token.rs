@@ -64,11 +64,16 @@ impl Keys {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // Time is checked below, by the service's own clock.
         validation.validate_exp = false;
-        let claims = decode::<Claims>(token, &self.decoding, &validation).ok()?.claims;
+        let claims = decode::<Claims>(token, &self.decoding, &validation)
+            .ok()?
+            .claims;
         let seconds = now.millis() / 1000;
         if seconds >= claims.exp + LEEWAY || claims.iat > seconds + LEEWAY {
             return None;
         }
-        Some(Verified { user_id: claims.sub.parse().ok()?, session_id: claims.sid })
+        Some(Verified {
+            user_id: claims.sub.parse().ok()?,
+            session_id: claims.sid,
+        })
     }
 }

@@ -7,7 +7,7 @@ use crate::db::Timestamp;
 
 /// E-mail and password of an account.
 #[derive(Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[derive(Default)]
 #[schema(example = json!({"email": "admin@example.com", "password": "a long pass phrase"}))]
 pub struct LoginRequest {
@@ -21,7 +21,7 @@ pub struct LoginRequest {
 
 /// A refresh token.
 #[derive(Deserialize, ToSchema, Default)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"refresh_token": "b3BhcXVlIHRva2Vu"}))]
 pub struct RefreshRequest {
     /// The token that sign-in or the last refresh gave.

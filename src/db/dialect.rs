@@ -24,7 +24,7 @@ macro_rules! each {
 pub const MAX_BINDS: usize = 32_000;
 
 /// Key of the PostgreSQL advisory lock that makes content writers take turns ("lanmu" in ASCII).
-const CONTENT_LOCK: i64 = 0x6c61_6e6d_75;
+const CONTENT_LOCK: i64 = 0x006c_616e_6d75;
 
 /// How a transaction behaves towards others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,12 +67,10 @@ where
             Ok(()) => Outcome::Done(Ok(value)),
             Err(error) => Outcome::Broken(error),
         },
-        Err(error) => {
-            match <Conn as Connection>::TransactionManager::rollback_transaction(conn) {
-                Ok(()) => Outcome::Done(Err(error)),
-                Err(cause) => Outcome::Broken(cause),
-            }
-        }
+        Err(error) => match <Conn as Connection>::TransactionManager::rollback_transaction(conn) {
+            Ok(()) => Outcome::Done(Err(error)),
+            Err(cause) => Outcome::Broken(cause),
+        },
     }
 }
 

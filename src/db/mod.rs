@@ -3,25 +3,18 @@
 //! `DATABASE_URL` picks the database. Everything the two spell differently is in [`dialect`];
 //! every query is written once, against [`Conn`].
 
+#[allow(missing_docs, reason = "the derived backend has no doc comments")]
+mod conn;
 pub mod dialect;
 mod pool;
 pub mod schema;
 pub mod types;
 
 use diesel::expression::Selectable;
-use diesel::{PgConnection, SqliteConnection};
 
+pub use conn::{Conn, MultiBackend};
 pub use pool::{Db, DbError, DbSettings, DbUrl, UrlError};
 pub use types::{JsonOf, Timestamp};
-
-/// A connection to either database.
-#[derive(diesel::MultiConnection)]
-pub enum Conn {
-    /// PostgreSQL 15 or later.
-    Pg(PgConnection),
-    /// The bundled SQLite.
-    Sqlite(SqliteConnection),
-}
 
 /// The columns of `T`, for `returning`: diesel's `as_returning` binds to one database.
 pub fn columns<T: Selectable<MultiBackend>>() -> T::SelectExpression {

@@ -10,11 +10,12 @@ use std::time::Duration;
 use actix_web::web;
 use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, Pool};
+use diesel::{PgConnection, SqliteConnection};
 use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::Conn;
 use super::dialect::{self, Kind, MigrationError, Outcome};
-use super::{Conn, PgConnection, SqliteConnection};
 
 /// Where the database is and how many may use it at once.
 #[derive(Clone)]
@@ -126,7 +127,10 @@ impl Lane {
             .idle_timeout(None)
             .max_lifetime(None)
             .build_unchecked(manager);
-        Self { pool, permits: Semaphore::new(size as usize) }
+        Self {
+            pool,
+            permits: Semaphore::new(size as usize),
+        }
     }
 }
 
@@ -134,15 +138,25 @@ impl Db {
     /// Sets up the pools. Connects to nothing yet.
     pub fn new(settings: &DbSettings) -> Self {
         let lane = |size, read_only| {
-            let manager = Manager { url: settings.url.clone(), read_only };
+            let manager = Manager {
+                url: settings.url.clone(),
+                read_only,
+            };
             Lane::new(manager, size, settings.wait)
         };
         let (readers, writer) = match settings.url {
             DbUrl::Sqlite(_) => (lane(settings.pool_size, true), Some(lane(1, false))),
             DbUrl::Postgres(_) => (lane(settings.pool_size, false), None),
         };
-        let inner = Inner { readers, writer, turn: Semaphore::new(1), wait: settings.wait };
-        Self { inner: Arc::new(inner) }
+        let inner = Inner {
+            readers,
+            writer,
+            turn: Semaphore::new(1),
+            wait: settings.wait,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Connects by itself, outside of the pools, and runs the pending migrations. Returns their
@@ -152,11 +166,19 @@ impl Db {
             && let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty())
         {
             std::fs::create_dir_all(folder).map_err(|cause| {
-                DbError::Unreachable(format!("can't make the folder {}: {cause}", folder.display()))
+                DbError::Unreachable(format!(
+                    "can't make the folder {}: {cause}",
+                    folder.display()
+                ))
             })?;
         }
-        let manager = Manager { url: settings.url.clone(), read_only: false };
-        let mut pooled = manager.connect().map_err(|e| DbError::Unreachable(e.to_string()))?;
+        let manager = Manager {
+            url: settings.url.clone(),
+            read_only: false,
+        };
+        let mut pooled = manager
+            .connect()
+            .map_err(|e| DbError::Unreachable(e.to_string()))?;
         dialect::migrate(&mut pooled.conn).map_err(DbError::Migration)
     }
 
@@ -203,7 +225,11 @@ impl Db {
             Kind::Content => true,
             Kind::Hits => inner.writer.is_some(),
         };
-        let _turn = if takes_turn { Some(inner.acquire(&inner.turn).await?) } else { None };
+        let _turn = if takes_turn {
+            Some(inner.acquire(&inner.turn).await?)
+        } else {
+            None
+        };
         let _permit = inner.acquire(&inner.lane(kind).permits).await?;
 
         let shared = Arc::clone(inner);
@@ -219,7 +245,9 @@ impl Db {
     /// Whether the database answers and has every migration of this build.
     pub async fn is_ready(&self) -> Result<bool, DbError> {
         self.read(|conn| {
-            dialect::has_pending_migration(conn).map(|pending| !pending).map_err(DbError::Migration)
+            dialect::has_pending_migration(conn)
+                .map(|pending| !pending)
+                .map_err(DbError::Migration)
         })
         .await
     }
@@ -253,8 +281,10 @@ impl Lane {
         let mut work = Some(work);
         let mut last = String::new();
         for _ in 0..=self.pool.max_size() {
-            let mut pooled =
-                self.pool.get().map_err(|e| DbError::Unreachable(e.to_string()))?;
+            let mut pooled = self
+                .pool
+                .get()
+                .map_err(|e| DbError::Unreachable(e.to_string()))?;
             // A panic in the work leaves the flag up: the connection is not used again.
             pooled.broken = true;
             match dialect::transaction(&mut pooled.conn, kind, &mut work) {
@@ -298,7 +328,10 @@ impl ManageConnection for Manager {
             }
         };
         dialect::set_up(&mut conn, self.read_only).map_err(QueryError)?;
-        Ok(Pooled { conn, broken: false })
+        Ok(Pooled {
+            conn,
+            broken: false,
+        })
     }
 
     fn is_valid(&self, _: &mut Pooled) -> Result<(), Self::Error> {
@@ -313,7 +346,11 @@ impl ManageConnection for Manager {
 /// The file as diesel takes it. A path that looks like a `file:` URI would be read as one.
 fn file_name(path: &Path) -> String {
     let text = path.to_string_lossy();
-    if path.is_absolute() { text.into_owned() } else { format!("./{text}") }
+    if path.is_absolute() {
+        text.into_owned()
+    } else {
+        format!("./{text}")
+    }
 }
 
 #[cfg(test)]
@@ -322,11 +359,23 @@ mod tests {
 
     #[test]
     fn only_the_two_databases_are_taken() {
-        assert!(matches!(DbUrl::parse("sqlite://data/x.db"), Ok(DbUrl::Sqlite(_))));
-        assert!(matches!(DbUrl::parse("postgres://h/d"), Ok(DbUrl::Postgres(_))));
+        assert!(matches!(
+            DbUrl::parse("sqlite://data/x.db"),
+            Ok(DbUrl::Sqlite(_))
+        ));
+        assert!(matches!(
+            DbUrl::parse("postgres://h/d"),
+            Ok(DbUrl::Postgres(_))
+        ));
         assert_eq!(DbUrl::parse("mysql://h/d").err(), Some(UrlError::Scheme));
-        assert_eq!(DbUrl::parse("host=127.0.0.1 port=1").err(), Some(UrlError::Scheme));
-        assert_eq!(DbUrl::parse("sqlite://:memory:").err(), Some(UrlError::Memory));
+        assert_eq!(
+            DbUrl::parse("host=127.0.0.1 port=1").err(),
+            Some(UrlError::Scheme)
+        );
+        assert_eq!(
+            DbUrl::parse("sqlite://:memory:").err(),
+            Some(UrlError::Memory)
+        );
         assert_eq!(DbUrl::parse("sqlite://").err(), Some(UrlError::NoFile));
     }
 

@@ -1,6 +1,11 @@
 //! The tables, as diesel sees them on both databases. Kept equal to the migrations by
 //! `tests/it/schema.rs`.
 
+#![allow(
+    missing_docs,
+    reason = "named as the columns, which the migrations explain"
+)]
+
 diesel::table! {
     use diesel::sql_types::*;
     use crate::db::types::{Json, UtcTime};

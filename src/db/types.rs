@@ -12,7 +12,7 @@ use diesel::expression::AsExpression;
 use diesel::pg::{Pg, PgValue};
 use diesel::query_builder::QueryId;
 use diesel::serialize::{self, IsNull, Output, ToSql};
-use diesel::sql_types::{HasSqlType, Jsonb, SqlType, Text, Timestamptz};
+use diesel::sql_types::{HasSqlType, Jsonb, SqlOrd, SqlType, Text, Timestamptz};
 use diesel::sqlite::Sqlite;
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 
@@ -25,6 +25,8 @@ use super::MultiBackend;
 #[diesel(sqlite_type(name = "Text"))]
 pub struct UtcTime;
 
+impl SqlOrd for UtcTime {}
+
 /// A JSON document: PostgreSQL `jsonb`, SQLite text.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 3802, array_oid = 3807))]
@@ -33,9 +35,7 @@ pub struct Json;
 
 /// An instant in UTC with millisecond precision; years 1 to 9999. On the wire RFC 3339 with `Z`,
 /// read with any offset.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = UtcTime)]
 pub struct Timestamp(DateTime<Utc>);
 
@@ -47,7 +47,9 @@ impl Timestamp {
 
     /// Milliseconds since 1970-01-01T00:00:00Z; `None` outside of the years 1 to 9999.
     pub fn from_millis(millis: i64) -> Option<Self> {
-        DateTime::from_timestamp_millis(millis).filter(in_range).map(Self)
+        DateTime::from_timestamp_millis(millis)
+            .filter(in_range)
+            .map(Self)
     }
 
     /// Parses RFC 3339 with any offset; `None` where the text is none or the year is outside of
@@ -70,7 +72,8 @@ impl Timestamp {
     /// This instant moved by so many seconds (negative: earlier); stays put at the ends of the
     /// range.
     pub fn plus_seconds(self, seconds: i64) -> Self {
-        Self::from_millis(self.millis().saturating_add(seconds.saturating_mul(1000))).unwrap_or(self)
+        Self::from_millis(self.millis().saturating_add(seconds.saturating_mul(1000)))
+            .unwrap_or(self)
     }
 }
 
@@ -129,7 +132,9 @@ impl FromSql<UtcTime, Pg> for Timestamp {
 impl FromSql<UtcTime, Sqlite> for Timestamp {
     fn from_sql(bytes: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let text = <String as FromSql<Text, Sqlite>>::from_sql(bytes)?;
-        Ok(Self(NaiveDateTime::parse_from_str(&text, SQLITE_FORMAT)?.and_utc()))
+        Ok(Self(
+            NaiveDateTime::parse_from_str(&text, SQLITE_FORMAT)?.and_utc(),
+        ))
     }
 }
 
@@ -164,7 +169,7 @@ impl<T: Serialize + fmt::Debug> ToSql<Json, Sqlite> for JsonOf<T> {
     }
 }
 
-impl<T: Serialize + fmt::Debug> ToSql<Json, MultiBackend> for JsonOf<T>
+impl<T: Serialize + fmt::Debug + Send + Sync + 'static> ToSql<Json, MultiBackend> for JsonOf<T>
 where
     Self: ToSql<Json, Pg> + ToSql<Json, Sqlite>,
 {

@@ -8,9 +8,7 @@ use serde::Deserialize;
 
 use crate::app::{App, StartError};
 use crate::articles::store::Writer;
-use crate::articles::wire::{
-    Attachment, BodyFormat, Cover, Edits, NewBody, Publication, Source,
-};
+use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Publication, Source};
 use crate::clock::SiteZone;
 use crate::config::Site;
 use crate::db::schema::{articles as articles_table, sections as sections_table};
@@ -84,7 +82,10 @@ pub async fn fill(app: &App) -> Result<(), StartError> {
     let content: Content =
         serde_json::from_str(CONTENT).map_err(|e| StartError::Other(format!("demo: {e}")))?;
     let (now, site) = (app.clock.now(), app.config.site.clone());
-    let filled = app.db.write(move |conn| fill_all(conn, content, &site, now)).await;
+    let filled = app
+        .db
+        .write(move |conn| fill_all(conn, content, &site, now))
+        .await;
     match filled {
         Ok(Some(articles)) => tracing::info!(articles, "filled with sample content"),
         Ok(None) => tracing::info!("the database is not empty: no sample content added"),
@@ -106,7 +107,11 @@ fn fill_all(
     }
     let mut ids: HashMap<String, i64> = HashMap::new();
     for section in content.sections {
-        let parent_id = section.parent.as_ref().and_then(|slug| ids.get(slug)).copied();
+        let parent_id = section
+            .parent
+            .as_ref()
+            .and_then(|slug| ids.get(slug))
+            .copied();
         let new = sections::store::NewSection {
             parent_id,
             position: None,
@@ -143,7 +148,11 @@ fn add_article(
     let time = NaiveTime::parse_from_str(&article.time, "%H:%M").map_err(|_| wrong("time"))?;
     let at = instant(site.zone, now, article.days_ago, time).ok_or_else(|| wrong("date"))?;
     // What is of today may have a time that hasn't come yet.
-    let published_at = if article.status == "published" { at.min(now) } else { at };
+    let published_at = if article.status == "published" {
+        at.min(now)
+    } else {
+        at
+    };
     let body = match article.body {
         Some(ref body) => Some(NewBody {
             format: BodyFormat::parse(&body.format).ok_or_else(|| wrong("format"))?,
@@ -151,13 +160,20 @@ fn add_article(
         }),
         None => None,
     };
-    let also_in = article.also_in.iter().map(section).collect::<ApiResult<Vec<_>>>()?;
+    let also_in = article
+        .also_in
+        .iter()
+        .map(section)
+        .collect::<ApiResult<Vec<_>>>()?;
     let is_draft = article.status == "draft";
     let edits = Edits {
         section_id: section(&article.section)?,
         also_in,
         body,
-        source: article.source.map(|source| Source { name: source.name, url: source.url }),
+        source: article.source.map(|source| Source {
+            name: source.name,
+            url: source.url,
+        }),
         title: article.title,
         subtitle: article.subtitle,
         short_title: article.short_title,
@@ -168,16 +184,23 @@ fn add_article(
         tags: article.tags,
         lang: article.lang,
         featured: article.featured,
-        pinned_until: article.pinned_days.map(|days| now.plus_seconds(days * 24 * 3600)),
+        pinned_until: article
+            .pinned_days
+            .map(|days| now.plus_seconds(days * 24 * 3600)),
         cover: article.cover,
         external_url: article.external_url,
         attachments: article.attachments,
         ..Edits::nothing(&site.locale)
     };
-    let publication = Publication { published_at: Some(published_at), expires_at: None };
-    let writer = Writer { user_id: None, now: if is_draft { now } else { published_at.min(now) } };
-    let stored =
-        articles::store::create(conn, edits, (!is_draft).then_some(publication), writer)?;
+    let publication = Publication {
+        published_at: Some(published_at),
+        expires_at: None,
+    };
+    let writer = Writer {
+        user_id: None,
+        now: if is_draft { now } else { published_at.min(now) },
+    };
+    let stored = articles::store::create(conn, edits, (!is_draft).then_some(publication), writer)?;
     if article.status == "published" {
         let views = Views {
             article_id: stored.row.id,
@@ -194,7 +217,10 @@ fn instant(zone: SiteZone, now: Timestamp, days_ago: i64, time: NaiveTime) -> Op
     use chrono::Timelike;
     let today = zone.day(now);
     let day = today.checked_sub_signed(chrono::TimeDelta::days(days_ago))?;
-    Some(zone.start_of_day(day).plus_seconds(i64::from(time.num_seconds_from_midnight())))
+    Some(
+        zone.start_of_day(day)
+            .plus_seconds(i64::from(time.num_seconds_from_midnight())),
+    )
 }
 
 struct Views {
@@ -207,8 +233,14 @@ struct Views {
 /// A made-up history of views: many in the first days, fewer later, each day a little different.
 fn add_views(conn: &mut Conn, views: &Views, zone: SiteZone, now: Timestamp) -> ApiResult<()> {
     let (first, today) = (zone.day(views.published_at), zone.day(now));
-    let oldest = today.checked_sub_days(Days::new(HISTORY_DAYS)).unwrap_or(today);
-    for day in first.max(oldest).iter_days().take_while(|day| *day <= today) {
+    let oldest = today
+        .checked_sub_days(Days::new(HISTORY_DAYS))
+        .unwrap_or(today);
+    for day in first
+        .max(oldest)
+        .iter_days()
+        .take_while(|day| *day <= today)
+    {
         let age = (day - first).num_days();
         let fresh = if age < 3 { 4 - age } else { 1 };
         let wobble = (views.article_id * 7 + age * 13) % 5;

@@ -52,7 +52,9 @@ pub struct ListQuery {
 
 impl FromParams for ListQuery {
     fn from_params(reader: &mut Reader) -> Self {
-        let sort = reader.choice("sort", SORTS).unwrap_or(ManagedSort::MostViewed);
+        let sort = reader
+            .choice("sort", SORTS)
+            .unwrap_or(ManagedSort::MostViewed);
         Self {
             section: sections::read_reference(reader, "section"),
             sort,
@@ -90,7 +92,11 @@ pub async fn list(
             let found =
                 store::managed_page_ids(conn, sections.as_deref(), query.sort, &query.paging)?;
             let mut ledgers = store::ledgers(conn, &found.items, today)?;
-            let data = found.items.iter().filter_map(|id| ledgers.remove(id)).collect();
+            let data = found
+                .items
+                .iter()
+                .filter_map(|id| ledgers.remove(id))
+                .collect();
             let (page, link) = query.paging.describe(&found);
             Ok::<_, ApiError>((ManagedHitList { data, page }, link))
         })
@@ -182,7 +188,9 @@ pub async fn set_baseline(
     let reason = checked_reason(&mut check, body.0.reason);
     check.finish()?;
     let correction = Correction::Baseline(baseline.unwrap_or_default());
-    correct(app, id, correction, reason, caller.caller.user_id).await.map(Json)
+    correct(app, id, correction, reason, caller.caller.user_id)
+        .await
+        .map(Json)
 }
 
 /// Reset a count
@@ -207,7 +215,9 @@ pub async fn reset(
     let mut check = Check::default();
     let reason = checked_reason(&mut check, body.0.reason);
     check.finish()?;
-    correct(app, id, Correction::Reset, reason, caller.caller.user_id).await.map(Json)
+    correct(app, id, Correction::Reset, reason, caller.caller.user_id)
+        .await
+        .map(Json)
 }
 
 /// Reset a count without a reason

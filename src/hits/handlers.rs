@@ -12,7 +12,7 @@ use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::answer::{Delivery, REVALIDATE};
 use crate::http::body::Beacon;
-use crate::http::fields::{Check, Member};
+use crate::http::fields::{Check, Member, Object};
 use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::{Ref, moved};
 use crate::sections;
@@ -71,7 +71,11 @@ pub async fn record_one(
 ) -> ApiResult<Json<HitResult>> {
     let mut check = Check::default();
     check_client(&mut check, "/client", body.0.client);
-    let hit_id = body.0.hit_id.given().and_then(|id| check_hit_id(&mut check, "/hit_id", &id));
+    let hit_id = body
+        .0
+        .hit_id
+        .given()
+        .and_then(|id| check_hit_id(&mut check, "/hit_id", &id));
     check.finish()?;
     let (text, now) = (path.into_inner(), app.clock.now());
     let article_id = app
@@ -79,7 +83,11 @@ pub async fn record_one(
         .read(move |conn| articles::resolve_public_for_write(conn, &text, now))
         .await?;
     let viewer = Viewer::of(&req, &app.config.trusted_proxies);
-    let hit = Hit { article_id, hit_id, at: None };
+    let hit = Hit {
+        article_id,
+        hit_id,
+        at: None,
+    };
     let recorded = record(&app, vec![hit], viewer).await?.pop();
     match recorded {
         Some(recorded) if recorded.outcome != Outcome::NotFound => Ok(Json(HitResult {
@@ -112,12 +120,16 @@ pub async fn record_many(
     let hits = checked_batch(body.0)?;
     let viewer = Viewer::of(&req, &app.config.trusted_proxies);
     let recorded = record(&app, hits, viewer).await?;
-    let data = (0..).zip(recorded).map(|(index, recorded)| HitBatchItemResult {
-        index,
-        article_id: recorded.article_id,
-        result: recorded.outcome.as_str(),
-    });
-    Ok(Json(HitBatchResult { data: data.collect() }))
+    let data = (0..)
+        .zip(recorded)
+        .map(|(index, recorded)| HitBatchItemResult {
+            index,
+            article_id: recorded.article_id,
+            result: recorded.outcome.as_str(),
+        });
+    Ok(Json(HitBatchResult {
+        data: data.collect(),
+    }))
 }
 
 fn checked_batch(batch: HitBatch) -> ApiResult<Vec<Hit>> {
@@ -127,22 +139,35 @@ fn checked_batch(batch: HitBatch) -> ApiResult<Vec<Hit>> {
         check.required::<()>("/hits", None);
     }
     if items.len() > MAX_BATCH {
-        check.fault("/hits", FaultCode::TooMany, format!("must have at most {MAX_BATCH} items"));
+        check.fault(
+            "/hits",
+            FaultCode::TooMany,
+            format!("must have at most {MAX_BATCH} items"),
+        );
         check.finish()?;
         return Ok(Vec::new());
     }
     let mut hits = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
+    for (index, Object(item)) in items.into_iter().enumerate() {
         let at = |name: &str| format!("/hits/{index}/{name}");
         let article_id = check.required(&at("article_id"), item.article_id);
-        let given = item.hit_id.filter(|id| !crate::http::fields::trim(id).is_empty());
+        let given = item
+            .hit_id
+            .filter(|id| !crate::http::fields::trim(id).is_empty());
         let hit_id = check
             .required(&at("hit_id"), given)
             .and_then(|id| check.line(&at("hit_id"), &id, MAX_HIT_ID));
-        let instant = item.at.given().and_then(|text| check.instant(&at("at"), &text));
+        let instant = item
+            .at
+            .given()
+            .and_then(|text| check.instant(&at("at"), &text));
         check_client(&mut check, &at("client"), item.client);
         if let (Some(article_id), Some(hit_id)) = (article_id, hit_id) {
-            hits.push(Hit { article_id, hit_id: Some(hit_id), at: instant });
+            hits.push(Hit {
+                article_id,
+                hit_id: Some(hit_id),
+                at: instant,
+            });
         }
     }
     check.finish()?;
@@ -211,7 +236,9 @@ impl FromParams for CountsQuery {
         if !given {
             reader.fault("article_ids", FaultCode::Required, "is required");
         }
-        Self { article_ids: article_ids.unwrap_or_default() }
+        Self {
+            article_ids: article_ids.unwrap_or_default(),
+        }
     }
 }
 
@@ -269,8 +296,14 @@ pub async fn of_section(
         let (total, as_of) = store::section_total(conn, id, now)?;
         let (today, last_7_days, last_30_days) =
             store::section_windows(conn, id, zone.day(now), now)?;
-        let count =
-            SectionHitCount { section_id: id, total, today, last_7_days, last_30_days, as_of };
+        let count = SectionHitCount {
+            section_id: id,
+            total,
+            today,
+            last_7_days,
+            last_30_days,
+            as_of,
+        };
         Delivery::json(&count)
     })
     .await
@@ -289,7 +322,11 @@ const WINDOWS: &[(&str, Window)] = &[
 #[allow(dead_code, reason = "documents what `TopQuery` reads")]
 struct TopParams {
     /// `today`, `last_7_days` (today and the 6 days before), `last_30_days` or `all`.
-    #[param(pattern = "^(today|last_7_days|last_30_days|all)$", default = "last_7_days", example = "last_30_days")]
+    #[param(
+        pattern = "^(today|last_7_days|last_30_days|all)$",
+        default = "last_7_days",
+        example = "last_30_days"
+    )]
     window: Option<String>,
     /// Only articles in this section and below it: its id or slug.
     #[param(max_length = 120, example = "news")]
@@ -340,18 +377,19 @@ pub async fn top(
         let articles = summaries(conn, &ids, &tree, &site, Include::default(), now)?;
         let as_of = store::last_of(conn, &ids)?;
         let data = (1..).zip(ranked).zip(articles);
-        let data =
-            data.map(|((rank, (_, hits)), article)| TopArticle { rank, hits, article }).collect();
+        let data = data
+            .map(|((rank, (_, hits)), article)| TopArticle {
+                rank,
+                hits,
+                article,
+            })
+            .collect();
         Delivery::json(&TopList { data, as_of })
     })
     .await
 }
 
-fn section_of(
-    conn: &mut Conn,
-    tree: &sections::Tree,
-    reference: Option<&Ref>,
-) -> ApiResult<i64> {
+fn section_of(conn: &mut Conn, tree: &sections::Tree, reference: Option<&Ref>) -> ApiResult<i64> {
     match reference {
         Some(reference) => Ok(sections::shown_filter(conn, tree, reference)?.id),
         None => Ok(SITE),
@@ -396,14 +434,22 @@ impl FromParams for DailyQuery {
             let detail = "can't be given together with article";
             reader.fault("section", FaultCode::Conflicting, detail);
         }
-        if article.as_ref().is_some_and(|text| Ref::parse(text).is_none()) {
+        if article
+            .as_ref()
+            .is_some_and(|text| Ref::parse(text).is_none())
+        {
             reader.fault("article", FaultCode::Invalid, "must be an id or a slug");
         }
         let (from, to) = (reader.day("from"), reader.day("to"));
         if let (Some(from), Some(to)) = (from, to) {
             check_range(reader, from, to);
         }
-        Self { from, to, article, section }
+        Self {
+            from,
+            to,
+            article,
+            section,
+        }
     }
 }
 
@@ -411,7 +457,11 @@ fn check_range(reader: &mut Reader, from: NaiveDate, to: NaiveDate) {
     if from > to {
         reader.fault("from", FaultCode::OutOfRange, "must not be after to");
     } else if (to - from).num_days() >= MAX_DAYS {
-        reader.fault("from", FaultCode::OutOfRange, format!("must be at most {MAX_DAYS} days before to"));
+        reader.fault(
+            "from",
+            FaultCode::OutOfRange,
+            format!("must be at most {MAX_DAYS} days before to"),
+        );
     }
 }
 
@@ -452,11 +502,16 @@ fn days(query: &DailyQuery, today: NaiveDate) -> ApiResult<(NaiveDate, NaiveDate
         Some(from) => today.max(from),
         None => today,
     });
-    let from =
-        query.from.unwrap_or_else(|| to.checked_sub_days(Days::new(29)).unwrap_or(to));
+    let from = query
+        .from
+        .unwrap_or_else(|| to.checked_sub_days(Days::new(29)).unwrap_or(to));
     if (to - from).num_days() >= MAX_DAYS {
         let detail = format!("from must be at most {MAX_DAYS} days before to");
-        return Err(ApiError::bad_parameter("from", FaultCode::OutOfRange, detail));
+        return Err(ApiError::bad_parameter(
+            "from",
+            FaultCode::OutOfRange,
+            detail,
+        ));
     }
     Ok((from, to))
 }

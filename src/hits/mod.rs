@@ -66,7 +66,13 @@ pub async fn record(app: &App, hits: Vec<Hit>, viewer: Viewer) -> ApiResult<Vec<
         .count(move |conn| {
             let salt = salts.of_day(conn, day)?;
             let visitor = viewer.hash(&salt);
-            let view = store::View { visitor, is_bot: viewer.is_bot(), zone, window, now };
+            let view = store::View {
+                visitor,
+                is_bot: viewer.is_bot(),
+                zone,
+                window,
+                now,
+            };
             let recorded = store::record(conn, &hits, &view)?;
             Ok::<_, ApiError>((recorded, salt))
         })
@@ -90,16 +96,22 @@ pub fn site_total(conn: &mut Conn, now: Timestamp) -> ApiResult<i64> {
     Ok(store::site_total(conn, now)?)
 }
 
+type Salt = (NaiveDate, Vec<u8>);
+
 /// The day's salts of visitor hashes: random, shared by all nodes through the database, deleted
 /// when the day is well past, so that no hash can be tried again later.
 #[derive(Debug, Clone, Default)]
 pub struct Salts {
-    known: Arc<Mutex<Option<(NaiveDate, Vec<u8>)>>>,
+    known: Arc<Mutex<Option<Salt>>>,
 }
 
 impl Salts {
     fn of_day(&self, conn: &mut Conn, day: NaiveDate) -> ApiResult<Vec<u8>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some((known_day, salt)) = known
             && known_day == day
         {
@@ -118,5 +130,7 @@ impl Salts {
 pub async fn tidy(app: &App) -> ApiResult<usize> {
     let now = app.clock.now();
     let (zone, window) = (app.config.site.zone, app.config.hit_window);
-    app.db.count(move |conn| store::tidy(conn, zone, window, now).map_err(ApiError::from)).await
+    app.db
+        .count(move |conn| store::tidy(conn, zone, window, now).map_err(ApiError::from))
+        .await
 }

@@ -82,16 +82,28 @@ pub struct Viewer {
 impl Viewer {
     /// The viewer behind a request.
     pub fn of(req: &HttpRequest, trusted: &[ipnet::IpNet]) -> Self {
-        let header = |name: &str| req.headers().get(name).and_then(|value| value.to_str().ok());
-        let is_prefetch = ["purpose", "sec-purpose", "x-purpose", "x-moz"].iter().any(|name| {
-            header(name).is_some_and(|value| {
-                let value = value.to_ascii_lowercase();
-                value.contains("prefetch") || value.contains("prerender") || value.contains("preview")
-            })
-        });
+        let header = |name: &str| {
+            req.headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        let is_prefetch = ["purpose", "sec-purpose", "x-purpose", "x-moz"]
+            .iter()
+            .any(|name| {
+                header(name).is_some_and(|value| {
+                    let value = value.to_ascii_lowercase();
+                    value.contains("prefetch")
+                        || value.contains("prerender")
+                        || value.contains("preview")
+                })
+            });
         Self {
             address: client::address(req, trusted),
-            agent: header("user-agent").unwrap_or_default().chars().take(1000).collect(),
+            agent: header("user-agent")
+                .unwrap_or_default()
+                .chars()
+                .take(1000)
+                .collect(),
             is_prefetch,
         }
     }
@@ -103,7 +115,11 @@ impl Viewer {
 
     /// The visitor: a keyed hash of network and user agent. No address is kept.
     pub fn hash(&self, salt: &[u8]) -> Vec<u8> {
-        let network = self.address.map(client::network).map(|n| n.to_string()).unwrap_or_default();
+        let network = self
+            .address
+            .map(client::network)
+            .map(|n| n.to_string())
+            .unwrap_or_default();
         let key = hmac::Key::new(hmac::HMAC_SHA256, salt);
         let tag = hmac::sign(&key, format!("{network}\n{}", self.agent).as_bytes());
         tag.as_ref()[..16].to_vec()
@@ -116,11 +132,42 @@ static BOTS: LazyLock<Bots> = LazyLock::new(Bots::default);
 
 /// Names that HTTP libraries and command-line clients give themselves.
 const LIBRARIES: &[&str] = &[
-    "aiohttp", "apache-httpclient", "axios", "cfnetwork", "curl", "dalvik", "dart", "deno",
-    "faraday", "go-http-client", "got", "guzzlehttp", "http-kit", "httpie", "httpx", "java",
-    "libcurl", "libwww-perl", "lua-resty-http", "node", "node-fetch", "okhttp", "php", "postman",
-    "postmanruntime", "python", "python-requests", "python-urllib", "reqwest", "rest-client",
-    "ruby", "superagent", "undici", "urllib", "ureq", "wget",
+    "aiohttp",
+    "apache-httpclient",
+    "axios",
+    "cfnetwork",
+    "curl",
+    "dalvik",
+    "dart",
+    "deno",
+    "faraday",
+    "go-http-client",
+    "got",
+    "guzzlehttp",
+    "http-kit",
+    "httpie",
+    "httpx",
+    "java",
+    "libcurl",
+    "libwww-perl",
+    "lua-resty-http",
+    "node",
+    "node-fetch",
+    "okhttp",
+    "php",
+    "postman",
+    "postmanruntime",
+    "python",
+    "python-requests",
+    "python-urllib",
+    "reqwest",
+    "rest-client",
+    "ruby",
+    "superagent",
+    "undici",
+    "urllib",
+    "ureq",
+    "wget",
 ];
 
 fn is_bot(agent: &str) -> bool {
@@ -128,11 +175,17 @@ fn is_bot(agent: &str) -> bool {
     if agent.is_empty() {
         return false;
     }
-    let first = agent.split(['/', ' ', '(']).next().unwrap_or_default().to_ascii_lowercase();
+    let first = agent
+        .split(['/', ' ', '('])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     if LIBRARIES.contains(&first.as_str()) {
         // A library that says what it crawls for is a crawler all the same.
         let rest = agent[first.len()..].to_ascii_lowercase();
-        return ["bot", "crawl", "spider"].iter().any(|sign| rest.contains(sign));
+        return ["bot", "crawl", "spider"]
+            .iter()
+            .any(|sign| rest.contains(sign));
     }
     BOTS.is_bot(agent)
 }
@@ -184,6 +237,9 @@ mod tests {
         assert_eq!(hash("2001:db8::1", "x"), hash("2001:db8::2", "x"));
         assert_ne!(hash("192.0.2.1", "x"), hash("192.0.2.1", "y"));
         assert_ne!(hash("192.0.2.1", "x"), hash("192.0.2.2", "x"));
-        assert_ne!(hash("192.0.2.1", "x"), viewer("192.0.2.1", "x").hash(b"other"));
+        assert_ne!(
+            hash("192.0.2.1", "x"),
+            viewer("192.0.2.1", "x").hash(b"other")
+        );
     }
 }

@@ -84,8 +84,9 @@ pub fn record(conn: &mut Conn, hits: &[Hit], view: &View) -> QueryResult<Vec<Rec
     let mut wanted: Vec<i64> = hits.iter().map(|hit| hit.article_id).collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let public: HashSet<i64> =
-        articles::lists::public_among(conn, &wanted, view.now)?.into_iter().collect();
+    let public: HashSet<i64> = articles::lists::public_among(conn, &wanted, view.now)?
+        .into_iter()
+        .collect();
 
     // The ledger's row first: on PostgreSQL its lock makes hits of one article take turns, so
     // that two of them can't both find a hit id or a visitor new.
@@ -106,7 +107,9 @@ pub fn record(conn: &mut Conn, hits: &[Hit], view: &View) -> QueryResult<Vec<Rec
         let seen = seen_in_batch.entry(hit.article_id).or_default();
         let outcome = judge(conn, hit, view, seen)?;
         outcomes[index] = outcome;
-        let row = added.entry(hit.article_id).or_insert_with(|| TotalsRow::zero(hit.article_id));
+        let row = added
+            .entry(hit.article_id)
+            .or_insert_with(|| TotalsRow::zero(hit.article_id));
         match outcome {
             Outcome::Counted => {
                 let at = hit.at.unwrap_or(view.now).min(view.now);
@@ -200,7 +203,9 @@ fn note_hit_id(
         return Ok(true);
     }
     let renewed = diesel::update(
-        hit_ids::table.find((article_id, hit_id)).filter(hit_ids::seen_at.le(oldest)),
+        hit_ids::table
+            .find((article_id, hit_id))
+            .filter(hit_ids::seen_at.le(oldest)),
     )
     .set(hit_ids::seen_at.eq(now))
     .execute(conn)?;
@@ -225,7 +230,9 @@ fn note_visit(
     }
     let since = Timestamp::from_millis(now.millis().saturating_sub(window)).unwrap_or(now);
     let renewed = diesel::update(
-        hit_visits::table.find((article_id, visitor)).filter(hit_visits::seen_at.le(since)),
+        hit_visits::table
+            .find((article_id, visitor))
+            .filter(hit_visits::seen_at.le(since)),
     )
     .set(hit_visits::seen_at.eq(now))
     .execute(conn)?;
@@ -254,7 +261,9 @@ fn add_totals(conn: &mut Conn, row: &TotalsRow) -> QueryResult<()> {
         ))
         .execute(conn)?;
     if let Some(at) = row.last_at {
-        let older = hit_totals::last_at.is_null().or(hit_totals::last_at.assume_not_null().lt(at));
+        let older = hit_totals::last_at
+            .is_null()
+            .or(hit_totals::last_at.assume_not_null().lt(at));
         diesel::update(hit_totals::table.find(row.article_id).filter(older))
             .set(hit_totals::last_at.eq(at))
             .execute(conn)?;
@@ -304,7 +313,10 @@ fn windows(conn: &mut Conn, ids: &[i64], today: NaiveDate) -> QueryResult<HashMa
             hits_since!(month, today),
         ))
         .load(conn)?;
-    Ok(rows.into_iter().map(|(id, d, w, m)| (id, (d, w, m))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(id, d, w, m)| (id, (d, w, m)))
+        .collect())
 }
 
 /// The counts of these articles, each present.
@@ -417,7 +429,11 @@ pub fn section_windows(
         .filter(listings::section_id.eq(section_id))
         .filter(is_public(now))
         .filter(hit_days::day.between(month, today))
-        .select((hits_since!(today, today), hits_since!(week, today), hits_since!(month, today)))
+        .select((
+            hits_since!(today, today),
+            hits_since!(week, today),
+            hits_since!(month, today),
+        ))
         .first(conn)
 }
 
@@ -506,7 +522,11 @@ pub fn daily(
     let (rows, as_of): (Vec<(NaiveDate, i64)>, _) = match of {
         Of::Article(id) => {
             let rows = hit_days::table
-                .filter(hit_days::article_id.eq(id).and(hit_days::day.between(first, last)))
+                .filter(
+                    hit_days::article_id
+                        .eq(id)
+                        .and(hit_days::day.between(first, last)),
+                )
                 .select((hit_days::day, hit_days::hits))
                 .load(conn)?;
             (rows, last_of(conn, &[id])?)
@@ -518,15 +538,22 @@ pub fn daily(
                 .filter(is_public(now))
                 .filter(hit_days::day.between(first, last))
                 .group_by(hit_days::day)
-                .select((hit_days::day, sql::<BigInt>("CAST(sum(hit_days.hits) AS bigint)")))
+                .select((
+                    hit_days::day,
+                    sql::<BigInt>("CAST(sum(hit_days.hits) AS bigint)"),
+                ))
                 .load(conn)?;
             (rows, section_total(conn, id, now)?.1)
         }
     };
     let by_day: HashMap<NaiveDate, i64> = rows.into_iter().collect();
     let days = first.iter_days().take_while(|day| *day <= last);
-    let data =
-        days.map(|day| DayHits { day, hits: by_day.get(&day).copied().unwrap_or(0) }).collect();
+    let data = days
+        .map(|day| DayHits {
+            day,
+            hits: by_day.get(&day).copied().unwrap_or(0),
+        })
+        .collect();
     Ok((data, as_of))
 }
 
@@ -565,9 +592,7 @@ pub fn managed_page_ids(
         None
     };
     let hits = || {
-        sql::<BigInt>(
-            "coalesce(hit_totals.baseline + hit_totals.counted + hit_totals.adjusted, 0)",
-        )
+        sql::<BigInt>("coalesce(hit_totals.baseline + hit_totals.counted + hit_totals.adjusted, 0)")
     };
     let query = match sort {
         ManagedSort::MostViewed => all().order((hits().desc(), articles_table::id.desc())),
@@ -582,7 +607,11 @@ pub fn managed_page_ids(
     let more = i64::try_from(items.len()).unwrap_or(i64::MAX) > paging.limit;
     items.truncate(usize::try_from(paging.limit).unwrap_or(0));
     let last = items.last().filter(|_| more).map(|id| (String::new(), *id));
-    Ok(Found { items, more: last, total })
+    Ok(Found {
+        items,
+        more: last,
+        total,
+    })
 }
 
 /// What is done to a count by hand.
@@ -620,7 +649,10 @@ pub fn correct(
         }
         Correction::Reset => {
             diesel::update(hit_totals::table.find(article_id))
-                .set((hit_totals::baseline.eq(0_i64), hit_totals::adjusted.eq(hit_totals::counted * -1_i64)))
+                .set((
+                    hit_totals::baseline.eq(0_i64),
+                    hit_totals::adjusted.eq(hit_totals::counted * -1_i64),
+                ))
                 .execute(conn)?;
             diesel::delete(hit_days::table.filter(hit_days::article_id.eq(article_id)))
                 .execute(conn)?;
@@ -645,7 +677,11 @@ pub fn correct(
 /// The day's salt, made by whoever needs it first.
 pub fn salt(conn: &mut Conn, day: NaiveDate) -> QueryResult<Vec<u8>> {
     let find = |conn: &mut Conn| {
-        hit_salts::table.find(day).select(hit_salts::salt).first::<Vec<u8>>(conn).optional()
+        hit_salts::table
+            .find(day)
+            .select(hit_salts::salt)
+            .first::<Vec<u8>>(conn)
+            .optional()
     };
     if let Some(salt) = find(conn)? {
         return Ok(salt);
@@ -691,7 +727,11 @@ pub fn add_history(
     last_at: Timestamp,
 ) -> QueryResult<()> {
     lock_totals(conn, article_id)?;
-    let row = TotalsRow { counted: hits, last_at: Some(last_at), ..TotalsRow::zero(article_id) };
+    let row = TotalsRow {
+        counted: hits,
+        last_at: Some(last_at),
+        ..TotalsRow::zero(article_id)
+    };
     add_totals(conn, &row)?;
     add_day(conn, article_id, day, hits)
 }

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::articles::wire::ArticleSummary;
 use crate::db::Timestamp;
-use crate::http::fields::Member;
+use crate::http::fields::{Member, Object};
 
 /// How often an article was viewed. Days are the site's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -66,14 +66,16 @@ pub struct HitCounts {
 
 /// One view, as a page or app sends it. All members may be left out, and the body too.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"client": "web", "hit_id": "5f0c1d1e-7a5e-4f0e-9a3e-0d6c6b1f2a10"}))]
 pub struct HitInput {
     /// Where it was viewed: `web`, `h5`, `app`, `mini` or `other`.
     #[schema(value_type = Option<String>, pattern = "^(web|h5|app|mini|other)$")]
+    #[serde(default)]
     pub client: Member<String>,
     /// What the client calls this view; the same id for the same article counts once in 7 days.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
+    #[serde(default)]
     pub hit_id: Member<String>,
 }
 
@@ -97,17 +99,17 @@ pub struct HitResult {
 
 /// Views that were kept while there was no connection, or collected.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"hits": [{"article_id": 12, "hit_id": "a1", "at": "2026-01-31T01:59:00Z", "client": "app"}]}))]
 pub struct HitBatch {
     /// Up to 500 views.
     #[schema(required, value_type = Vec<HitBatchItem>, min_items = 1, max_items = 500)]
-    pub hits: Option<Vec<HitBatchItem>>,
+    pub hits: Option<Vec<Object<HitBatchItem>>>,
 }
 
 /// One view of a batch.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct HitBatchItem {
     /// The article.
     #[schema(required, value_type = i64, minimum = 1)]
@@ -118,9 +120,11 @@ pub struct HitBatchItem {
     /// When it was (RFC 3339); left out: now. Older than 7 days or over 5 minutes ahead is
     /// `rejected`.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default)]
     pub at: Member<String>,
     /// Where it was viewed: `web`, `h5`, `app`, `mini` or `other`.
     #[schema(value_type = Option<String>, pattern = "^(web|h5|app|mini|other)$")]
+    #[serde(default)]
     pub client: Member<String>,
 }
 
@@ -245,7 +249,7 @@ crate::list_of! {
 
 /// What an older system had counted.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"baseline": 1000, "reason": "counts of the old portal"}))]
 pub struct BaselineInput {
     /// Views counted elsewhere.
@@ -258,7 +262,7 @@ pub struct BaselineInput {
 
 /// Why a count goes back to zero.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"reason": "test views before the launch"}))]
 pub struct ResetInput {
     /// Why; kept in the ledger.

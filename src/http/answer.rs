@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use actix_web::http::header::{ACCEPT_ENCODING, ETAG, HeaderMap, IF_NONE_MATCH, LOCATION};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT_ENCODING, ETAG, HeaderMap, IF_NONE_MATCH, LOCATION};
 use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -38,7 +38,12 @@ impl Delivery {
 
     /// An answer of another media type.
     pub fn bytes(body: Vec<u8>, media_type: &'static str) -> Self {
-        Self { body, media_type, last_modified: None, link: None }
+        Self {
+            body,
+            media_type,
+            last_modified: None,
+            link: None,
+        }
     }
 
     /// With `Last-Modified`.
@@ -61,8 +66,16 @@ impl Delivery {
         } else {
             Coding::negotiate(headers)
         };
-        let tag = format!("\"{}{}\"", URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]), coding.suffix());
-        let status = if has_tag(headers, &tag) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+        let tag = format!(
+            "\"{}{}\"",
+            URL_SAFE_NO_PAD.encode(&hash.as_ref()[..16]),
+            coding.suffix()
+        );
+        let status = if has_tag(headers, &tag) {
+            StatusCode::NOT_MODIFIED
+        } else {
+            StatusCode::OK
+        };
 
         let mut answer = HttpResponse::build(status);
         answer
@@ -84,17 +97,24 @@ impl Delivery {
         if let Some(name) = coding.name() {
             answer.insert_header(("content-encoding", name));
         }
-        let body = coding.apply(self.body).map_err(|e| ApiError::Internal(e.to_string()))?;
+        let body = coding
+            .apply(self.body)
+            .map_err(|e| ApiError::Internal(e.to_string()))?;
         Ok(answer.body(body))
     }
 }
 
 /// Whether `If-None-Match` names this tag (weak comparison, RFC 9110 §13.1.2).
 fn has_tag(headers: &HeaderMap, tag: &str) -> bool {
-    headers.get_all(IF_NONE_MATCH).filter_map(|value| value.to_str().ok()).any(|value| {
-        value.trim() == "*"
-            || value.split(',').any(|t| t.trim().trim_start_matches("W/") == tag)
-    })
+    headers
+        .get_all(IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .any(|value| {
+            value.trim() == "*"
+                || value
+                    .split(',')
+                    .any(|t| t.trim().trim_start_matches("W/") == tag)
+        })
 }
 
 /// A content coding (RFC 9110 §8.4.1).
@@ -108,8 +128,10 @@ enum Coding {
 impl Coding {
     /// The best that the client takes: br before gzip before none, where weights are equal.
     fn negotiate(headers: &HeaderMap) -> Self {
-        let values: Vec<&str> =
-            headers.get_all(ACCEPT_ENCODING).filter_map(|v| v.to_str().ok()).collect();
+        let values: Vec<&str> = headers
+            .get_all(ACCEPT_ENCODING)
+            .filter_map(|v| v.to_str().ok())
+            .collect();
         let accepted = values.join(",");
         let weight = |name: &str| weight(&accepted, name);
         let (brotli, gzip) = (weight("br"), weight("gzip").max(weight("x-gzip")));
@@ -191,7 +213,9 @@ pub fn cache_control(policy: CachePolicy, now: Timestamp, edge: Option<Timestamp
     });
     let max_age = policy.max_age.min(left);
     let s_maxage = policy.s_maxage.min(left);
-    let stale = policy.stale_while_revalidate.min(left - max_age.max(s_maxage));
+    let stale = policy
+        .stale_while_revalidate
+        .min(left - max_age.max(s_maxage));
     format!("public, max-age={max_age}, s-maxage={s_maxage}, stale-while-revalidate={stale}")
 }
 
@@ -204,7 +228,9 @@ pub mod managed {
 
     /// 200 with the resource.
     pub fn ok<T: Serialize>(value: &T, version: i64) -> ApiResult<HttpResponse> {
-        Ok(HttpResponse::Ok().insert_header((ETAG, format!("\"{version}\""))).json(value))
+        Ok(HttpResponse::Ok()
+            .insert_header((ETAG, format!("\"{version}\"")))
+            .json(value))
     }
 
     /// 201 with the resource and where it is.
@@ -252,7 +278,10 @@ mod tests {
 
     fn negotiate(value: &'static str) -> Coding {
         Coding::negotiate(
-            TestRequest::default().insert_header((ACCEPT_ENCODING, value)).to_http_request().headers(),
+            TestRequest::default()
+                .insert_header((ACCEPT_ENCODING, value))
+                .to_http_request()
+                .headers(),
         )
     }
 

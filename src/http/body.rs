@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 use crate::app::App;
 use crate::error::{ApiError, Code, Fault, FaultCode};
 
+use super::fields::Object;
+
 /// A body of `application/json`.
 #[derive(Debug)]
 pub struct Body<T>(pub T);
@@ -106,9 +108,11 @@ fn read(
             }
             Ok(bytes.freeze())
         };
-        let bytes = tokio::time::timeout(app.config.body_time, collect).await.map_err(|_| {
-            ApiError::new(Code::RequestTimeout, "the body did not arrive in time")
-        })??;
+        let bytes = tokio::time::timeout(app.config.body_time, collect)
+            .await
+            .map_err(|_| {
+                ApiError::new(Code::RequestTimeout, "the body did not arrive in time")
+            })??;
         if !bytes.is_empty() {
             check_media_type(media_type.as_deref(), coding.as_deref(), media_types)?;
         }
@@ -117,11 +121,16 @@ fn read(
 }
 
 fn header(req: &HttpRequest, name: actix_web::http::header::HeaderName) -> Option<String> {
-    req.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    req.headers()
+        .get(name)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 fn too_large(limit: usize) -> ApiError {
-    ApiError::new(Code::PayloadTooLarge, format!("a body has at most {limit} bytes"))
+    ApiError::new(
+        Code::PayloadTooLarge,
+        format!("a body has at most {limit} bytes"),
+    )
 }
 
 fn check_media_type(
@@ -151,7 +160,11 @@ fn check_media_type(
 }
 
 fn parse_or_default<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, ApiError> {
-    if bytes.is_empty() { Ok(T::default()) } else { parse(bytes) }
+    if bytes.is_empty() {
+        Ok(T::default())
+    } else {
+        parse(bytes)
+    }
 }
 
 /// Parses JSON strictly: unknown and repeated members are faults, as is anything after the end.
@@ -159,12 +172,16 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let fault = |fault| Err(ApiError::Faults(Code::InvalidBody, vec![fault]));
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = match serde_path_to_error::deserialize(&mut json) {
-        Ok(value) => value,
+        Ok(Object(value)) => value,
         Err(error) => return fault(body_fault(&error)),
     };
     match json.end() {
         Ok(()) => Ok(value),
-        Err(error) => fault(Fault::member("", FaultCode::MalformedJson, error.to_string())),
+        Err(error) => fault(Fault::member(
+            "",
+            FaultCode::MalformedJson,
+            error.to_string(),
+        )),
     }
 }
 
@@ -176,15 +193,25 @@ fn body_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
     }
     let pointer = pointer(error.path());
     let named = |prefix: &str| {
-        text.strip_prefix(prefix).and_then(|rest| rest.split('`').next()).map(ToOwned::to_owned)
+        text.strip_prefix(prefix)
+            .and_then(|rest| rest.split('`').next())
+            .map(ToOwned::to_owned)
     };
     if let Some(name) = named("unknown field `") {
         let pointer = below(&pointer, &name);
-        return Fault::member(pointer, FaultCode::UnknownMember, format!("there is no member {name}"));
+        return Fault::member(
+            pointer,
+            FaultCode::UnknownMember,
+            format!("there is no member {name}"),
+        );
     }
     if let Some(name) = named("duplicate field `") {
         let pointer = below(&pointer, &name);
-        return Fault::member(pointer, FaultCode::Duplicate, format!("{name} is given more than once"));
+        return Fault::member(
+            pointer,
+            FaultCode::Duplicate,
+            format!("{name} is given more than once"),
+        );
     }
     Fault::member(pointer, FaultCode::WrongType, text)
 }
@@ -192,7 +219,11 @@ fn body_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
 /// The pointer of a member; the path may end in the member already.
 fn below(pointer: &str, name: &str) -> String {
     let last = format!("/{}", escape(name));
-    if pointer.ends_with(&last) { pointer.to_owned() } else { format!("{pointer}{last}") }
+    if pointer.ends_with(&last) {
+        pointer.to_owned()
+    } else {
+        format!("{pointer}{last}")
+    }
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -235,9 +266,10 @@ mod tests {
 
     fn fault(json: &str) -> (String, &'static str) {
         match parse::<Outer>(json.as_bytes()) {
-            Err(ApiError::Faults(Code::InvalidBody, faults)) => {
-                (faults[0].pointer.clone().unwrap_or_default(), faults[0].code)
-            }
+            Err(ApiError::Faults(Code::InvalidBody, faults)) => (
+                faults[0].pointer.clone().unwrap_or_default(),
+                faults[0].code,
+            ),
             other => panic!("{json}: {other:?}"),
         }
     }

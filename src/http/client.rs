@@ -61,16 +61,29 @@ mod tests {
     #[test]
     fn only_trusted_proxies_are_believed() {
         let trusted = ["10.0.0.0/8".parse().expect("a net")];
-        let hops = [Some(ip("1.2.3.4")), Some(ip("203.0.113.9")), Some(ip("10.0.0.2"))];
+        let hops = [
+            Some(ip("1.2.3.4")),
+            Some(ip("203.0.113.9")),
+            Some(ip("10.0.0.2")),
+        ];
         assert_eq!(resolve(ip("10.0.0.1"), &hops, &trusted), ip("203.0.113.9"));
-        assert_eq!(resolve(ip("198.51.100.1"), &hops, &trusted), ip("198.51.100.1"));
+        assert_eq!(
+            resolve(ip("198.51.100.1"), &hops, &trusted),
+            ip("198.51.100.1")
+        );
         assert_eq!(resolve(ip("10.0.0.1"), &[None], &trusted), ip("10.0.0.1"));
         assert_eq!(resolve(ip("10.0.0.1"), &hops, &[]), ip("10.0.0.1"));
     }
 
     #[test]
     fn one_ipv6_household_is_one_network() {
-        assert_eq!(network(ip("2001:db8:1:2:3:4:5:6")), network(ip("2001:db8:1:2::9")));
-        assert_ne!(network(ip("2001:db8:1:2::1")), network(ip("2001:db8:1:3::1")));
+        assert_eq!(
+            network(ip("2001:db8:1:2:3:4:5:6")),
+            network(ip("2001:db8:1:2::9"))
+        );
+        assert_ne!(
+            network(ip("2001:db8:1:2::1")),
+            network(ip("2001:db8:1:3::1"))
+        );
     }
 }

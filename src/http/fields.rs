@@ -1,7 +1,12 @@
 //! Members of bodies: absent, null or given; and the checks they share. All faults of a body are
 //! reported at once.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use language_tags::LanguageTag;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
@@ -62,6 +67,33 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Member<T> {
     }
 }
 
+/// An object of a body. Structs that serde derives take arrays, too, by the order of their members;
+/// this takes nothing but an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer
+            .deserialize_map(ObjectVisitor(PhantomData))
+            .map(Self)
+    }
+}
+
 /// The longest web address, in characters.
 pub const MAX_URL: usize = 2000;
 
@@ -108,7 +140,11 @@ impl Check {
             return None;
         }
         if text.chars().any(char::is_control) {
-            self.fault(pointer, FaultCode::InvalidCharacters, "must not have control characters");
+            self.fault(
+                pointer,
+                FaultCode::InvalidCharacters,
+                "must not have control characters",
+            );
             return None;
         }
         self.length(pointer, text, max)
@@ -122,7 +158,11 @@ impl Check {
             return None;
         }
         if !has_only_text_characters(text) {
-            self.fault(pointer, FaultCode::InvalidCharacters, "must not have control characters");
+            self.fault(
+                pointer,
+                FaultCode::InvalidCharacters,
+                "must not have control characters",
+            );
             return None;
         }
         self.length(pointer, text, max)
@@ -130,7 +170,11 @@ impl Check {
 
     fn length(&mut self, pointer: &str, text: &str, max: usize) -> Option<String> {
         if text.chars().count() > max {
-            self.fault(pointer, FaultCode::TooLong, format!("must have at most {max} characters"));
+            self.fault(
+                pointer,
+                FaultCode::TooLong,
+                format!("must have at most {max} characters"),
+            );
             return None;
         }
         Some(text.to_owned())
@@ -145,7 +189,11 @@ impl Check {
         length: usize,
     ) -> Vec<String> {
         if items.len() > max {
-            self.fault(pointer, FaultCode::TooMany, format!("must have at most {max} items"));
+            self.fault(
+                pointer,
+                FaultCode::TooMany,
+                format!("must have at most {max} items"),
+            );
             return Vec::new();
         }
         let mut kept: Vec<String> = Vec::new();
@@ -168,7 +216,11 @@ impl Check {
         if is_web_url(&line) {
             return Some(line);
         }
-        self.fault(pointer, FaultCode::Invalid, "must be a web address, http or https");
+        self.fault(
+            pointer,
+            FaultCode::Invalid,
+            "must be a web address, http or https",
+        );
         None
     }
 
@@ -222,14 +274,20 @@ impl Check {
         if (min..=max).contains(&number) {
             return Some(number);
         }
-        self.fault(pointer, FaultCode::OutOfRange, format!("must be from {min} to {max}"));
+        self.fault(
+            pointer,
+            FaultCode::OutOfRange,
+            format!("must be from {min} to {max}"),
+        );
         None
     }
 }
 
 /// Whether the text has no control characters but line breaks and tabs.
 pub fn has_only_text_characters(text: &str) -> bool {
-    !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    !text
+        .chars()
+        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }
 
 /// Trims white space, ideographic spaces (U+3000), zero-width characters and byte-order marks from
@@ -262,14 +320,23 @@ mod tests {
     fn blank_text_is_none_and_ends_are_trimmed() {
         let mut check = Check::default();
         assert_eq!(check.line("/a", "\u{3000}\u{200B} \u{FEFF}", 9), None);
-        assert_eq!(check.line("/a", "\u{3000}标题\u{200B}", 9).as_deref(), Some("标题"));
+        assert_eq!(
+            check.line("/a", "\u{3000}标题\u{200B}", 9).as_deref(),
+            Some("标题")
+        );
         assert!(check.is_clean());
     }
 
     #[test]
     fn only_web_addresses_are_links() {
         let mut check = Check::default();
-        for bad in ["javascript:alert(1)", "//evil.example/x", "data:text/html,x", "x", "/a\\b"] {
+        for bad in [
+            "javascript:alert(1)",
+            "//evil.example/x",
+            "data:text/html,x",
+            "x",
+            "/a\\b",
+        ] {
             assert_eq!(check.link("/url", bad), None, "{bad}");
         }
         for good in ["https://example.com/a?b#c", "/uploads/图.png"] {
@@ -280,7 +347,10 @@ mod tests {
     #[test]
     fn language_tags_are_canonical() {
         assert_eq!(canonical_language("ZH-cn").as_deref(), Some("zh-CN"));
-        assert_eq!(canonical_language("zh-hans-CN").as_deref(), Some("zh-Hans-CN"));
+        assert_eq!(
+            canonical_language("zh-hans-CN").as_deref(),
+            Some("zh-Hans-CN")
+        );
         assert_eq!(canonical_language("english"), None);
         assert_eq!(canonical_language("x y"), None);
     }

@@ -2,13 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 
+use actix_router::{Patterns, ResourceDef};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
-use actix_router::{Patterns, ResourceDef};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
@@ -34,7 +34,7 @@ pub async fn frame(
     let id = request_id(req.headers());
     let method = req.method().clone();
     let path = req.path().to_owned();
-    let origin = cors_origin(app.as_deref(), &path, req.headers());
+    let origin = cors_origin(app.as_ref().map(|app| app.get_ref()), &path, req.headers());
     let span = tracing::info_span!(
         "request", id, %method, path, trace = trace_id(req.headers()).unwrap_or_default()
     );
@@ -64,7 +64,11 @@ pub async fn frame(
         };
         let status = res.status();
         add_headers(res.headers_mut(), &path, &id, &origin);
-        tracing::info!(status = status.as_u16(), micros = began.elapsed().as_micros(), "answered");
+        tracing::info!(
+            status = status.as_u16(),
+            micros = began.elapsed().as_micros(),
+            "answered"
+        );
         Ok(res)
     }
     .instrument(span)
@@ -152,7 +156,8 @@ fn cors_origin(app: Option<&App>, path: &str, headers: &HeaderMap) -> Cors {
 }
 
 fn is_below(path: &str, root: &str) -> bool {
-    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(root)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_management(path: &str) -> bool {
@@ -176,7 +181,10 @@ fn add_headers(headers: &mut HeaderMap, path: &str, id: &str, cors: &Cors) {
     put(headers, "content-security-policy", policy);
     if is_management(path) {
         put(headers, "cache-control", "no-store");
-        headers.append(HeaderName::from_static("vary"), HeaderValue::from_static("Origin"));
+        headers.append(
+            HeaderName::from_static("vary"),
+            HeaderValue::from_static("Origin"),
+        );
     }
     match cors {
         Cors::Any => put(headers, "access-control-allow-origin", "*"),
@@ -194,10 +202,15 @@ fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
 
 /// The client's `X-Request-Id` where it is sane (1 to 128 of `[A-Za-z0-9._-]`), else a new one.
 fn request_id(headers: &HeaderMap) -> String {
-    let given = headers.get("x-request-id").and_then(|v| v.to_str().ok()).filter(|id| {
-        (1..=128).contains(&id.len())
-            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-    });
+    let given = headers
+        .get("x-request-id")
+        .and_then(|v| v.to_str().ok())
+        .filter(|id| {
+            (1..=128).contains(&id.len())
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        });
     given.map_or_else(|| random_token(12), ToOwned::to_owned)
 }
 
@@ -252,7 +265,11 @@ impl Routes {
     /// The methods of all documented paths that match.
     fn allowed(&self, path: &str) -> Vec<&'static str> {
         let order = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-        let matching = || self.0.iter().filter(|(definition, _)| definition.is_match(path));
+        let matching = || {
+            self.0
+                .iter()
+                .filter(|(definition, _)| definition.is_match(path))
+        };
         order
             .into_iter()
             .filter(|name| matching().any(|(_, m)| m.iter().any(|m| m.as_str() == *name)))
@@ -261,14 +278,19 @@ impl Routes {
 }
 
 /// What answers when no route does: 404, 405 with `Allow`, or 204 to a plain `OPTIONS`.
-pub async fn fallback(req: HttpRequest, routes: web::Data<Routes>) -> Result<HttpResponse, ApiError> {
+pub async fn fallback(
+    req: HttpRequest,
+    routes: web::Data<Routes>,
+) -> Result<HttpResponse, ApiError> {
     let allowed = routes.allowed(req.path());
     if allowed.is_empty() {
         return Err(ApiError::not_found("path"));
     }
     let allow = allowed.join(", ");
     if req.method() == Method::OPTIONS {
-        return Ok(HttpResponse::NoContent().insert_header(("allow", allow)).finish());
+        return Ok(HttpResponse::NoContent()
+            .insert_header(("allow", allow))
+            .finish());
     }
     Err(ApiError::MethodNotAllowed(allow))
 }

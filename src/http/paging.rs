@@ -95,7 +95,11 @@ pub struct Cursor {
 impl Cursor {
     /// A cursor for a list sorted that way.
     pub fn new(sort: &str, key: impl Into<String>, id: i64) -> Self {
-        Self { sort: sort.to_owned(), key: key.into(), id }
+        Self {
+            sort: sort.to_owned(),
+            key: key.into(),
+            id,
+        }
     }
 
     fn encode(&self) -> String {
@@ -140,7 +144,9 @@ pub struct Found<T> {
 impl Paging {
     /// Reads `limit`, `page`, `cursor` and `count`. A list `sort`ed this way has cursors or not.
     pub fn read(reader: &mut Reader, sort: &str, cursors: bool) -> Self {
-        let limit = reader.integer("limit", 1..=MAX_LIMIT).unwrap_or(DEFAULT_LIMIT);
+        let limit = reader
+            .integer("limit", 1..=MAX_LIMIT)
+            .unwrap_or(DEFAULT_LIMIT);
         let page = reader.integer("page", 1..=MAX_PAGE);
         let cursor_text = reader.text("cursor");
         let count = reader.choice("count", &[("exact", true), ("none", false)]);
@@ -157,7 +163,11 @@ impl Paging {
             cursor
         });
         if page.is_some() && cursor_text.is_some() {
-            reader.fault("cursor", FaultCode::Conflicting, "can't be given together with page");
+            reader.fault(
+                "cursor",
+                FaultCode::Conflicting,
+                "can't be given together with page",
+            );
         }
         let place = match cursor {
             Some(cursor) => Place::After(cursor),
@@ -195,8 +205,22 @@ impl Paging {
             Place::Page(number) => Some(number),
             Place::After(_) => None,
         };
-        let links = self.links(number, total_pages, found.more.is_some(), next_cursor.as_deref());
-        (PageInfo { limit: self.limit, number, total, total_pages, next_cursor }, links)
+        let links = self.links(
+            number,
+            total_pages,
+            found.more.is_some(),
+            next_cursor.as_deref(),
+        );
+        (
+            PageInfo {
+                limit: self.limit,
+                number,
+                total,
+                total_pages,
+                next_cursor,
+            },
+            links,
+        )
     }
 
     fn links(
@@ -233,19 +257,32 @@ impl Paging {
     }
 
     fn link(&self, relation: &str, place: Option<(&str, String)>) -> String {
-        let kept = self.pairs.iter().filter(|(name, _)| name != "page" && name != "cursor");
+        let kept = self
+            .pairs
+            .iter()
+            .filter(|(name, _)| name != "page" && name != "cursor");
         let pairs = kept.map(|(n, v)| (n.as_str(), v.as_str()));
         let place = place.iter().map(|(n, v)| (*n, v.as_str()));
-        let query: Vec<String> =
-            pairs.chain(place).map(|(n, v)| format!("{}={}", encode(n), encode(v))).collect();
+        let query: Vec<String> = pairs
+            .chain(place)
+            .map(|(n, v)| format!("{}={}", encode(n), encode(v)))
+            .collect();
         let mark = if query.is_empty() { "" } else { "?" };
-        format!("<{}{mark}{}>; rel=\"{relation}\"", self.path, query.join("&"))
+        format!(
+            "<{}{mark}{}>; rel=\"{relation}\"",
+            self.path,
+            query.join("&")
+        )
     }
 }
 
 /// What stays as it is in a query (RFC 3986 §2.3), and the comma of lists.
-const QUERY: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b',');
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b',');
 
 fn encode(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string()
@@ -256,8 +293,8 @@ fn encode(text: &str) -> String {
 #[macro_export]
 macro_rules! list_of {
     ($(#[$meta:meta])* $name:ident, $item:ty) => {
-        $(#[$meta])*
         #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+        $(#[$meta])*
         pub struct $name {
             /// The items of this page, in order.
             #[schema(max_items = 100)]
@@ -282,7 +319,11 @@ mod tests {
     }
 
     fn found(total: Option<i64>, more: bool) -> Found<()> {
-        Found { items: vec![], more: more.then(|| ("k".to_owned(), 7)), total }
+        Found {
+            items: vec![],
+            more: more.then(|| ("k".to_owned(), 7)),
+            total,
+        }
     }
 
     #[test]
@@ -292,7 +333,10 @@ mod tests {
         let at = |n| format!("</v1/articles?tag=%E5%A4%A7%E6%B0%94&limit=5&page={n}>");
         let want = format!(
             r#"{}; rel="first", {}; rel="prev", {}; rel="next", {}; rel="last""#,
-            at(1), at(1), at(3), at(3)
+            at(1),
+            at(1),
+            at(3),
+            at(3)
         );
         assert_eq!(links.as_deref(), Some(want.as_str()));
     }

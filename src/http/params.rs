@@ -53,8 +53,12 @@ pub struct Reader {
 impl Reader {
     /// A reader over a raw query string.
     pub fn new(path: &str, query: &str) -> Self {
-        let mut reader =
-            Self { path: path.to_owned(), pairs: Vec::new(), known: Vec::new(), faults: Vec::new() };
+        let mut reader = Self {
+            path: path.to_owned(),
+            pairs: Vec::new(),
+            known: Vec::new(),
+            faults: Vec::new(),
+        };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match (decode(name), decode(value)) {
@@ -89,7 +93,11 @@ impl Reader {
     /// The value of a parameter that may be given once. Blank counts as a fault.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.known.push(name);
-        let mut values = self.pairs.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone());
+        let mut values = self
+            .pairs
+            .iter()
+            .filter(|(n, _)| n == name)
+            .map(|(_, v)| v.clone());
         let value = values.next()?;
         let again = values.next().is_some();
         if again {
@@ -98,7 +106,11 @@ impl Reader {
         }
         let value = value.trim().to_owned();
         if value.is_empty() {
-            self.fault(name, FaultCode::Required, "is blank: leave it out or give a value");
+            self.fault(
+                name,
+                FaultCode::Required,
+                "is blank: leave it out or give a value",
+            );
             return None;
         }
         if value.chars().count() > MAX_VALUE {
@@ -141,15 +153,27 @@ impl Reader {
 
     /// Some of the listed values, separated by commas.
     pub fn choices<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> Vec<T> {
-        let Some(text) = self.text(name) else { return Vec::new() };
-        text.split(',').filter_map(|item| self.pick(name, item.trim(), choices)).collect()
+        let Some(text) = self.text(name) else {
+            return Vec::new();
+        };
+        text.split(',')
+            .filter_map(|item| self.pick(name, item.trim(), choices))
+            .collect()
     }
 
     fn pick<T: Copy>(&mut self, name: &str, text: &str, choices: &[(&str, T)]) -> Option<T> {
         let found = choices.iter().find(|(value, _)| *value == text);
         if found.is_none() {
-            let values = choices.iter().map(|(v, _)| *v).collect::<Vec<_>>().join(", ");
-            self.fault(name, FaultCode::NotAllowed, format!("must be one of: {values}"));
+            let values = choices
+                .iter()
+                .map(|(v, _)| *v)
+                .collect::<Vec<_>>()
+                .join(", ");
+            self.fault(
+                name,
+                FaultCode::NotAllowed,
+                format!("must be one of: {values}"),
+            );
         }
         found.map(|(_, choice)| *choice)
     }
@@ -172,7 +196,11 @@ impl Reader {
             }
         }
         if ids.len() > max {
-            self.fault(name, FaultCode::TooMany, format!("must be at most {max} ids"));
+            self.fault(
+                name,
+                FaultCode::TooMany,
+                format!("must be at most {max} ids"),
+            );
             return None;
         }
         Some(ids)
@@ -211,7 +239,11 @@ impl Reader {
             }
         }
         for name in unknown.iter().take(20) {
-            self.fault(name, FaultCode::UnknownParameter, "is no parameter of this operation");
+            self.fault(
+                name,
+                FaultCode::UnknownParameter,
+                "is no parameter of this operation",
+            );
         }
         if self.faults.is_empty() {
             Ok(())
@@ -263,19 +295,39 @@ mod tests {
             r.integer("limit", 1..=100);
             r.integer("page", 1..=10);
         });
-        assert_eq!(told, ["invalid_characters", "out_of_range", "invalid", "unknown_parameter"]);
+        assert_eq!(
+            told,
+            [
+                "invalid_characters",
+                "out_of_range",
+                "invalid",
+                "unknown_parameter"
+            ]
+        );
     }
 
     #[test]
     fn a_parameter_given_twice_is_a_fault() {
-        assert_eq!(faults("limit=1&limit=2", |r| drop(r.integer("limit", 1..=9))), ["duplicate"]);
+        assert_eq!(
+            faults("limit=1&limit=2", |r| {
+                r.integer("limit", 1..=9);
+            }),
+            ["duplicate"]
+        );
     }
 
     #[test]
     fn a_number_is_written_in_digits() {
         for text in ["%2B5", "5.0", "0x5", "5e0", " "] {
             let query = format!("limit={text}");
-            assert_eq!(faults(&query, |r| drop(r.integer("limit", 1..=9))).len(), 1, "{text}");
+            assert_eq!(
+                faults(&query, |r| {
+                    r.integer("limit", 1..=9);
+                })
+                .len(),
+                1,
+                "{text}"
+            );
         }
     }
 
@@ -283,7 +335,10 @@ mod tests {
     fn an_instant_may_leave_its_plus_unencoded() {
         let mut reader = Reader::new("/", "from=2019-08-09T09:21:00+08:00");
         let instant = Timestamp::parse("2019-08-09T01:21:00Z").expect("valid");
-        assert_eq!(reader.day_or_instant("from"), Some(DayOrInstant::Instant(instant)));
+        assert_eq!(
+            reader.day_or_instant("from"),
+            Some(DayOrInstant::Instant(instant))
+        );
     }
 
     proptest! {

@@ -32,8 +32,11 @@ impl IfMatch {
     }
 
     fn read(req: &HttpRequest) -> Result<Self, ApiError> {
-        let values: Vec<&str> =
-            req.headers().get_all(IF_MATCH).map(|v| v.to_str().unwrap_or("?")).collect();
+        let values: Vec<&str> = req
+            .headers()
+            .get_all(IF_MATCH)
+            .map(|v| v.to_str().unwrap_or("?"))
+            .collect();
         if values.is_empty() {
             return Ok(Self::Absent);
         }
@@ -46,7 +49,11 @@ impl IfMatch {
             let bare = tag.strip_prefix("W/").unwrap_or(tag);
             let Some(inner) = bare.strip_prefix('"').and_then(|t| t.strip_suffix('"')) else {
                 let detail = "If-Match must be * or entity tags in quotes, as \"7\"";
-                return Err(ApiError::bad_parameter("If-Match", FaultCode::Invalid, detail));
+                return Err(ApiError::bad_parameter(
+                    "If-Match",
+                    FaultCode::Invalid,
+                    detail,
+                ));
             };
             // A well-formed tag that no version has simply matches nothing.
             versions.push(inner.parse().unwrap_or(-1));
@@ -90,13 +97,20 @@ mod tests {
     use actix_web::test::TestRequest;
 
     fn read(value: &str) -> Result<IfMatch, ApiError> {
-        IfMatch::read(&TestRequest::default().insert_header((IF_MATCH, value)).to_http_request())
+        IfMatch::read(
+            &TestRequest::default()
+                .insert_header((IF_MATCH, value))
+                .to_http_request(),
+        )
     }
 
     #[test]
     fn tags_are_versions() {
         assert_eq!(read("\"7\"").expect("valid"), IfMatch::Versions(vec![7]));
-        assert_eq!(read("W/\"7\", \"8\"").expect("valid"), IfMatch::Versions(vec![7, 8]));
+        assert_eq!(
+            read("W/\"7\", \"8\"").expect("valid"),
+            IfMatch::Versions(vec![7, 8])
+        );
         assert_eq!(read("*").expect("valid"), IfMatch::Any);
         assert!(read("\"abc\"").expect("valid").check(1).is_err());
         assert!(read("7").is_err());

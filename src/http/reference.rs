@@ -20,7 +20,9 @@ impl Slug {
     /// The text as a slug, where it is one.
     pub fn parse(text: &str) -> Option<Self> {
         let well_formed = (1..=MAX_SLUG).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !text.bytes().all(|b| b.is_ascii_digit())
             && !RESERVED.contains(&text);
         well_formed.then(|| Self(text.to_owned()))
@@ -36,7 +38,8 @@ impl Slug {
             if character.script() == Script::Han {
                 flush(&mut words, &mut word);
                 if let Some(syllable) = pinyin::ToPinyin::to_pinyin(&character) {
-                    words.push(ascii(syllable.plain()));
+                    // ü is typed v, as in every input method.
+                    words.push(ascii(&syllable.plain().replace('ü', "v")));
                 }
             } else if character.is_alphanumeric() {
                 word.push_str(&ascii(&character.to_lowercase().to_string()));
@@ -61,8 +64,12 @@ impl Slug {
         }
         Self::parse(&slug).unwrap_or_else(|| {
             let parts = [fallback, slug.as_str()];
-            let mut joined =
-                parts.iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join("-");
+            let mut joined = parts
+                .iter()
+                .filter(|p| !p.is_empty())
+                .copied()
+                .collect::<Vec<_>>()
+                .join("-");
             joined.truncate(MAX_SLUG);
             Self(joined)
         })
@@ -165,7 +172,16 @@ mod tests {
     fn digits_are_an_id() {
         assert_eq!(Ref::parse("12"), Some(Ref::Id(12)));
         assert!(matches!(Ref::parse("12-a"), Some(Ref::Slug(_))));
-        for text in ["", "0", "99999999999999999999", "Ä", "a_b", "A", "tree", "-1 "] {
+        for text in [
+            "",
+            "0",
+            "99999999999999999999",
+            "Ä",
+            "a_b",
+            "A",
+            "tree",
+            "-1 ",
+        ] {
             assert_eq!(Ref::parse(text), None, "{text}");
         }
     }

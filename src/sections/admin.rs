@@ -9,7 +9,7 @@ use crate::auth::{Can, ReadContent, WriteSections};
 use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::answer::managed;
 use crate::http::body::{Body, MergePatch};
-use crate::http::fields::{Check, Member};
+use crate::http::fields::{Check, Member, Object};
 use crate::http::paging::{Paging, PagingParams};
 use crate::http::params::{FromParams, Params, Reader};
 use crate::http::precondition::{IfMatch, RequiredIfMatch};
@@ -17,9 +17,7 @@ use crate::http::reference::{Ref, path_id};
 
 use super::handlers::{page, read_reference};
 use super::store::{self, Among, Edits, NewSection};
-use super::wire::{
-    ManagedSection, ManagedSectionList, SectionCreate, SectionMove, SectionPatch,
-};
+use super::wire::{ManagedSection, ManagedSectionList, SectionCreate, SectionMove, SectionPatch};
 
 const MAX_NAME: usize = 200;
 const MAX_DESCRIPTION: usize = 2000;
@@ -116,7 +114,10 @@ pub async fn create(
 ) -> ApiResult<HttpResponse> {
     let new = checked_create(body.0)?;
     let now = app.clock.now();
-    let row = app.db.write(move |conn| store::create(conn, new, now)).await?;
+    let row = app
+        .db
+        .write(move |conn| store::create(conn, new, now))
+        .await?;
     let location = format!("/v1/admin/sections/{}", row.id);
     managed::created(&ManagedSection::from(&row), row.version, &location)
 }
@@ -144,12 +145,22 @@ fn checked_create(body: SectionCreate) -> ApiResult<NewSection> {
         max_age_days: body.max_age_days,
     };
     let edits = common.apply(&mut check, nothing);
-    let slug = body.slug.given().and_then(|slug| check.slug("/slug", &slug));
-    let position =
-        body.position.given().and_then(|n| check.number("/position", n, 0, 10_000));
+    let slug = body
+        .slug
+        .given()
+        .and_then(|slug| check.slug("/slug", &slug));
+    let position = body
+        .position
+        .given()
+        .and_then(|n| check.number("/position", n, 0, 10_000));
     let parent_id = body.parent_id.given();
     check.finish()?;
-    Ok(NewSection { parent_id, position, slug, edits })
+    Ok(NewSection {
+        parent_id,
+        position,
+        slug,
+        edits,
+    })
 }
 
 /// The members that creating and patching share.
@@ -159,7 +170,7 @@ struct Common {
     description: Member<String>,
     keywords: Member<Vec<String>>,
     kind: Member<String>,
-    cover: Member<crate::articles::wire::CoverInput>,
+    cover: Member<Object<crate::articles::wire::CoverInput>>,
     max_age_days: Member<i64>,
 }
 
@@ -183,13 +194,17 @@ impl Common {
             Member::Null => check.required("/visible", None),
             Member::Given(visible) => Some(visible),
         };
-        let description =
-            self.description.check(|text| check.text("/description", &text, MAX_DESCRIPTION));
-        let keywords = self.keywords.check(|list| Some(check.lines("/keywords", list, 30, 60)));
+        let description = self
+            .description
+            .check(|text| check.text("/description", &text, MAX_DESCRIPTION));
+        let keywords = self
+            .keywords
+            .check(|words| Some(check.lines("/keywords", words, 30, 60)));
         let kind = self.kind.check(|text| check.line("/kind", &text, MAX_KIND));
-        let cover = self.cover.check(|cover| cover.checked(check, "/cover"));
-        let max_age_days =
-            self.max_age_days.check(|days| check.number("/max_age_days", days, 1, MAX_AGE_DAYS));
+        let cover = self.cover.check(|cover| cover.0.checked(check, "/cover"));
+        let max_age_days = self
+            .max_age_days
+            .check(|days| check.number("/max_age_days", days, 1, MAX_AGE_DAYS));
         Edits {
             name: name.unwrap_or_default(),
             visible: visible.unwrap_or_default(),
@@ -313,7 +328,9 @@ pub struct DeleteQuery {
 
 impl FromParams for DeleteQuery {
     fn from_params(reader: &mut Reader) -> Self {
-        Self { move_to: reader.integer("move_to", 1..=i64::MAX) }
+        Self {
+            move_to: reader.integer("move_to", 1..=i64::MAX),
+        }
     }
 }
 
@@ -377,14 +394,22 @@ pub async fn move_section(
     let body = body.0;
     let mut check = Check::default();
     if !body.parent_id.is_present() {
-        check.fault("/parent_id", FaultCode::Required, "is required; null is the top");
+        check.fault(
+            "/parent_id",
+            FaultCode::Required,
+            "is required; null is the top",
+        );
     }
     let among = match (body.before.given(), body.after.given()) {
         (None, None) => Among::Last,
         (Some(sibling), None) => Among::Before(sibling),
         (None, Some(sibling)) => Among::After(sibling),
         (Some(_), Some(_)) => {
-            check.fault("/after", FaultCode::Conflicting, "can't be given together with before");
+            check.fault(
+                "/after",
+                FaultCode::Conflicting,
+                "can't be given together with before",
+            );
             Among::Last
         }
     };

@@ -64,7 +64,11 @@ impl FromParams for ListQuery {
         let include = !reader.choices("include", &[("articles", ())]).is_empty();
         let limit = reader.integer("articles_limit", 1..=10);
         if limit.is_some() && !include {
-            reader.fault("articles_limit", FaultCode::Conflicting, "needs include=articles");
+            reader.fault(
+                "articles_limit",
+                FaultCode::Conflicting,
+                "needs include=articles",
+            );
         }
         Self {
             parent: read_reference(reader, "parent"),
@@ -85,7 +89,11 @@ impl FromParams for ListQuery {
     responses((status = 200, description = "A page of sections", body = SectionList)),
 )]
 #[get("/v1/sections")]
-pub async fn list(app: Data<App>, req: HttpRequest, query: Params<ListQuery>) -> ApiResult<HttpResponse> {
+pub async fn list(
+    app: Data<App>,
+    req: HttpRequest,
+    query: Params<ListQuery>,
+) -> ApiResult<HttpResponse> {
     let (query, site) = (query.0, app.config.site.clone());
     deliver(&app, &req, app.config.cache_section, move |conn, now| {
         let tree = store::tree(conn)?;
@@ -119,7 +127,10 @@ pub async fn list(app: Data<App>, req: HttpRequest, query: Params<ListQuery>) ->
 /// positions and ids from the top down.
 pub fn page<'a>(tree: &Tree, rows: Vec<&'a SectionRow>, paging: &Paging) -> Found<&'a SectionRow> {
     let place = |row: &SectionRow| -> Vec<(i64, i64)> {
-        tree.ancestors(row.id).iter().map(|row| (row.position, row.id)).collect()
+        tree.ancestors(row.id)
+            .iter()
+            .map(|row| (row.position, row.id))
+            .collect()
     };
     let total = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     let limit = usize::try_from(paging.limit).unwrap_or(0);
@@ -136,8 +147,17 @@ pub fn page<'a>(tree: &Tree, rows: Vec<&'a SectionRow>, paging: &Paging) -> Foun
     let more = rest.len() > limit;
     rest.truncate(limit);
     let last = rest.last().filter(|_| more);
-    let more = last.map(|row| (serde_json::to_string(&place(row)).unwrap_or_default(), row.id));
-    Found { more, items: rest, total: Some(total) }
+    let more = last.map(|row| {
+        (
+            serde_json::to_string(&place(row)).unwrap_or_default(),
+            row.id,
+        )
+    });
+    Found {
+        more,
+        items: rest,
+        total: Some(total),
+    }
 }
 
 fn section(
@@ -177,12 +197,14 @@ fn section(
     responses((status = 200, description = "The tree", body = SectionTree)),
 )]
 #[get("/v1/sections/tree")]
-pub async fn tree(app: Data<App>, req: HttpRequest, _: Params<()>) -> ApiResult<HttpResponse> {
+pub async fn read_tree(app: Data<App>, req: HttpRequest, _: Params<()>) -> ApiResult<HttpResponse> {
     let home_name = app.config.site.home_name.clone();
     deliver(&app, &req, app.config.cache_section, move |conn, now| {
         let tree = store::tree(conn)?;
         let counts = articles::store::counts(conn, now)?;
-        Delivery::json(&SectionTree { data: nodes(&tree, None, &counts, &home_name) })
+        Delivery::json(&SectionTree {
+            data: nodes(&tree, None, &counts, &home_name),
+        })
     })
     .await
 }

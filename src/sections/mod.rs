@@ -24,7 +24,7 @@ pub use tree::{SectionRow, Tree};
 pub fn routes(config: &mut ServiceConfig) {
     config
         .service(handlers::list)
-        .service(handlers::tree)
+        .service(handlers::read_tree)
         .service(handlers::read)
         .service(admin::list)
         .service(admin::create)

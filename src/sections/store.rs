@@ -19,7 +19,10 @@ pub const MAX_LEVELS: i64 = 8;
 
 /// Reads the whole tree.
 pub fn tree(conn: &mut Conn) -> QueryResult<Tree> {
-    sections::table.select(SectionRow::as_select()).load(conn).map(Tree::new)
+    sections::table
+        .select(SectionRow::as_select())
+        .load(conn)
+        .map(Tree::new)
 }
 
 /// A section's editable members, checked.
@@ -63,7 +66,11 @@ pub fn create(conn: &mut Conn, new: NewSection, now: Timestamp) -> ApiResult<Sec
     let tree = tree(conn)?;
     if tree.rows().len() >= MAX_SECTIONS {
         let detail = format!("a site has at most {MAX_SECTIONS} sections");
-        return Err(ApiError::invalid("/parent_id", FaultCode::TreeTooLarge, detail));
+        return Err(ApiError::invalid(
+            "/parent_id",
+            FaultCode::TreeTooLarge,
+            detail,
+        ));
     }
     check_parent(&tree, new.parent_id, 1)?;
     let slug = match new.slug {
@@ -166,16 +173,26 @@ pub fn move_to(
 ) -> ApiResult<SectionRow> {
     let tree = tree(conn)?;
     if parent_id.is_some_and(|parent| tree.is_within(parent, id)) {
-        return Err(ApiError::new(Code::SectionCycle, Code::SectionCycle.title()));
+        return Err(ApiError::new(
+            Code::SectionCycle,
+            Code::SectionCycle.title(),
+        ));
     }
     check_parent(&tree, parent_id, tree.height(id))?;
-    let mut order: Vec<i64> =
-        tree.children(parent_id).iter().copied().filter(|sibling| *sibling != id).collect();
+    let mut order: Vec<i64> = tree
+        .children(parent_id)
+        .iter()
+        .copied()
+        .filter(|sibling| *sibling != id)
+        .collect();
     let place = |pointer: &str, sibling: i64| {
-        order.iter().position(|other| *other == sibling).ok_or_else(|| {
-            let detail = format!("{} is no sibling there", pointer.trim_start_matches('/'));
-            ApiError::invalid(pointer, FaultCode::DoesNotExist, detail)
-        })
+        order
+            .iter()
+            .position(|other| *other == sibling)
+            .ok_or_else(|| {
+                let detail = format!("{} is no sibling there", pointer.trim_start_matches('/'));
+                ApiError::invalid(pointer, FaultCode::DoesNotExist, detail)
+            })
     };
     let index = match among {
         Among::Last => order.len(),
@@ -183,7 +200,9 @@ pub fn move_to(
         Among::After(sibling) => place("/after", sibling)? + 1,
     };
     order.insert(index, id);
-    diesel::update(sections::table.find(id)).set(sections::parent_id.eq(parent_id)).execute(conn)?;
+    diesel::update(sections::table.find(id))
+        .set(sections::parent_id.eq(parent_id))
+        .execute(conn)?;
     set_order(conn, &order)?;
     settle(conn, &tree, now)?;
     find(conn, id)
@@ -197,13 +216,21 @@ pub fn delete(conn: &mut Conn, id: i64, move_to: Option<i64>, now: Timestamp) ->
         Some(target) => {
             if tree.get(target).is_none() {
                 let detail = "move_to names no section";
-                return Err(ApiError::bad_parameter("move_to", FaultCode::DoesNotExist, detail));
+                return Err(ApiError::bad_parameter(
+                    "move_to",
+                    FaultCode::DoesNotExist,
+                    detail,
+                ));
             }
             if tree.is_within(target, id) {
                 let detail = "move_to is the section itself or below it";
                 return Err(ApiError::new(Code::SectionCycle, detail));
             }
-            let height = children.iter().map(|child| tree.height(*child)).max().unwrap_or(0);
+            let height = children
+                .iter()
+                .map(|child| tree.height(*child))
+                .max()
+                .unwrap_or(0);
             check_levels(&tree, Some(target), height, "move_to").map_err(|detail| {
                 ApiError::bad_parameter("move_to", FaultCode::TreeTooLarge, detail)
             })?;
@@ -240,10 +267,14 @@ pub fn delete(conn: &mut Conn, id: i64, move_to: Option<i64>, now: Timestamp) ->
 }
 
 fn holds_articles(conn: &mut Conn, id: i64) -> QueryResult<bool> {
-    let own: i64 =
-        articles_table::table.filter(articles_table::section_id.eq(id)).count().get_result(conn)?;
-    let also: i64 =
-        article_also::table.filter(article_also::section_id.eq(id)).count().get_result(conn)?;
+    let own: i64 = articles_table::table
+        .filter(articles_table::section_id.eq(id))
+        .count()
+        .get_result(conn)?;
+    let also: i64 = article_also::table
+        .filter(article_also::section_id.eq(id))
+        .count()
+        .get_result(conn)?;
     Ok(own + also > 0)
 }
 
@@ -262,7 +293,11 @@ fn check_parent(tree: &Tree, parent_id: Option<i64>, height: i64) -> ApiResult<(
         && tree.get(parent).is_none()
     {
         let detail = "parent_id names no section";
-        return Err(ApiError::invalid("/parent_id", FaultCode::DoesNotExist, detail));
+        return Err(ApiError::invalid(
+            "/parent_id",
+            FaultCode::DoesNotExist,
+            detail,
+        ));
     }
     check_levels(tree, parent_id, height, "parent_id")
         .map_err(|detail| ApiError::invalid("/parent_id", FaultCode::TreeTooLarge, detail))
@@ -274,9 +309,13 @@ fn check_levels(
     height: i64,
     name: &str,
 ) -> Result<(), String> {
-    let above = parent_id.and_then(|id| tree.get(id)).map_or(0, |row| row.depth + 1);
+    let above = parent_id
+        .and_then(|id| tree.get(id))
+        .map_or(0, |row| row.depth + 1);
     if above + height > MAX_LEVELS {
-        return Err(format!("{name} is too deep: the tree has at most {MAX_LEVELS} levels"));
+        return Err(format!(
+            "{name} is too deep: the tree has at most {MAX_LEVELS} levels"
+        ));
     }
     Ok(())
 }
@@ -285,9 +324,13 @@ fn check_levels(
 fn set_order(conn: &mut Conn, order: &[i64]) -> QueryResult<()> {
     for (index, id) in order.iter().enumerate() {
         let position = i64::try_from(index).unwrap_or(i64::MAX);
-        diesel::update(sections::table.find(*id).filter(sections::position.ne(position)))
-            .set(sections::position.eq(position))
-            .execute(conn)?;
+        diesel::update(
+            sections::table
+                .find(*id)
+                .filter(sections::position.ne(position)),
+        )
+        .set(sections::position.eq(position))
+        .execute(conn)?;
     }
     Ok(())
 }

@@ -11,7 +11,10 @@ use crate::db::{JsonOf, Timestamp};
 /// A section as it is stored.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = sections)]
-#[allow(missing_docs, reason = "named as the columns, which the migration explains")]
+#[allow(
+    missing_docs,
+    reason = "named as the columns, which the migration explains"
+)]
 pub struct SectionRow {
     pub id: i64,
     pub parent_id: Option<i64>,
@@ -58,7 +61,10 @@ impl Tree {
     pub fn new(rows: Vec<SectionRow>) -> Self {
         let mut children: HashMap<Option<i64>, Vec<(i64, i64)>> = HashMap::new();
         for row in &rows {
-            children.entry(row.parent_id).or_default().push((row.position, row.id));
+            children
+                .entry(row.parent_id)
+                .or_default()
+                .push((row.position, row.id));
         }
         for siblings in children.values_mut() {
             siblings.sort_unstable();
@@ -70,13 +76,27 @@ impl Tree {
         let mut by_row: HashMap<i64, SectionRow> =
             rows.into_iter().map(|row| (row.id, row)).collect();
         let mut ordered = Vec::with_capacity(by_row.len());
-        let mut stack: Vec<i64> = children.get(&None).into_iter().flatten().rev().copied().collect();
+        let mut stack: Vec<i64> = children
+            .get(&None)
+            .into_iter()
+            .flatten()
+            .rev()
+            .copied()
+            .collect();
         while let Some(id) = stack.pop() {
             ordered.extend(by_row.remove(&id));
             stack.extend(children.get(&Some(id)).into_iter().flatten().rev());
         }
-        let by_id = ordered.iter().enumerate().map(|(index, row)| (row.id, index)).collect();
-        Self { rows: ordered, by_id, children }
+        let by_id = ordered
+            .iter()
+            .enumerate()
+            .map(|(index, row)| (row.id, index))
+            .collect();
+        Self {
+            rows: ordered,
+            by_id,
+            children,
+        }
     }
 
     /// All sections, each before its children.
@@ -129,7 +149,12 @@ impl Tree {
 
     /// How many levels the section and what is below it have: 1 without children.
     pub fn height(&self, id: i64) -> i64 {
-        1 + self.children(Some(id)).iter().map(|child| self.height(*child)).max().unwrap_or(0)
+        1 + self
+            .children(Some(id))
+            .iter()
+            .map(|child| self.height(*child))
+            .max()
+            .unwrap_or(0)
     }
 
     /// The derived columns of every section, from `parent_id`, `slug`, `visible` and the order of
@@ -141,14 +166,18 @@ impl Tree {
             let siblings = self.children(row.parent_id);
             let position = siblings.iter().position(|id| *id == row.id).unwrap_or(0);
             let derived = Derived {
-                path: parent.map_or_else(|| row.slug.clone(), |p| format!("{}/{}", p.path, row.slug)),
+                path: parent
+                    .map_or_else(|| row.slug.clone(), |p| format!("{}/{}", p.path, row.slug)),
                 depth: parent.map_or(0, |p| p.depth + 1),
                 position: i64::try_from(position).unwrap_or(i64::MAX),
                 shown: row.visible && parent.is_none_or(|p| p.shown),
             };
             done.insert(row.id, derived);
         }
-        self.rows.iter().filter_map(|row| done.remove(&row.id).map(|d| (row.id, d))).collect()
+        self.rows
+            .iter()
+            .filter_map(|row| done.remove(&row.id).map(|d| (row.id, d)))
+            .collect()
     }
 
     /// Where an article is listed: in the site (0), in its section, in the shown ones of
@@ -201,14 +230,25 @@ mod tests {
 
     /// Each section's parent is an earlier one, so there is no cycle.
     fn any_tree() -> impl Strategy<Value = Tree> {
-        proptest::collection::vec((any::<prop::sample::Index>(), 0_i64..4, any::<bool>()), 1..40)
-            .prop_map(|parts| {
-                let rows = parts.iter().enumerate().map(|(n, (parent, position, visible))| {
+        proptest::collection::vec(
+            (any::<prop::sample::Index>(), 0_i64..4, any::<bool>()),
+            1..40,
+        )
+        .prop_map(|parts| {
+            let rows = parts
+                .iter()
+                .enumerate()
+                .map(|(n, (parent, position, visible))| {
                     let parent = parent.index(n + 1) as i64;
-                    row(n as i64 + 1, (parent > 0).then_some(parent), *position, *visible)
+                    row(
+                        n as i64 + 1,
+                        (parent > 0).then_some(parent),
+                        *position,
+                        *visible,
+                    )
                 });
-                Tree::new(rows.collect())
-            })
+            Tree::new(rows.collect())
+        })
     }
 
     proptest! {
@@ -247,7 +287,11 @@ mod tests {
 
     #[test]
     fn a_hidden_also_in_section_lists_nothing() {
-        let tree = Tree::new(vec![row(1, None, 0, true), row(2, Some(1), 0, true), row(3, None, 1, false)]);
+        let tree = Tree::new(vec![
+            row(1, None, 0, true),
+            row(2, Some(1), 0, true),
+            row(3, None, 1, false),
+        ]);
         assert_eq!(tree.listed_in(2, &[3]), [(0, false), (1, false), (2, true)]);
         assert_eq!(tree.listed_in(2, &[1]), [(0, false), (1, true), (2, true)]);
     }

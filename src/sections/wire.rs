@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::articles::wire::{ArticleSummary, Cover, CoverInput};
 use crate::db::Timestamp;
-use crate::http::fields::Member;
+use crate::http::fields::{Member, Object};
 
 use super::tree::{SectionRow, Tree};
 
@@ -58,21 +58,28 @@ pub struct Breadcrumb {
 
 /// The steps from the site's home down to the section.
 pub fn breadcrumb(tree: &Tree, section_id: i64, home_name: &str) -> Vec<Breadcrumb> {
-    let home =
-        Breadcrumb { id: None, slug: None, name: home_name.to_owned(), path: String::new() };
-    let steps = tree.ancestors(section_id).into_iter().map(|row| Breadcrumb {
-        id: Some(row.id),
-        slug: Some(row.slug.clone()),
-        name: row.name.clone(),
-        path: row.path.clone(),
-    });
+    let home = Breadcrumb {
+        id: None,
+        slug: None,
+        name: home_name.to_owned(),
+        path: String::new(),
+    };
+    let steps = tree
+        .ancestors(section_id)
+        .into_iter()
+        .map(|row| Breadcrumb {
+            id: Some(row.id),
+            slug: Some(row.slug.clone()),
+            name: row.name.clone(),
+            path: row.path.clone(),
+        });
     std::iter::once(home).chain(steps).collect()
 }
 
 macro_rules! section_schema {
     ($(#[$meta:meta])* $name:ident { $($extra:tt)* }) => {
-        $(#[$meta])*
         #[derive(Debug, Clone, Serialize, ToSchema)]
+        $(#[$meta])*
         pub struct $name {
             /// The section's id.
             #[schema(minimum = 1)]
@@ -265,91 +272,114 @@ crate::list_of! {
 
 /// A new section.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "基层纪事", "parent_id": 1, "slug": "grassroots", "description": "来自社区与乡村的报道"}))]
 pub struct SectionCreate {
     /// The name.
     #[schema(required, value_type = String, min_length = 1, max_length = 200)]
+    #[serde(default)]
     pub name: Member<String>,
     /// The section above; null or left out: at the top.
     #[schema(value_type = Option<i64>, minimum = 1)]
+    #[serde(default)]
     pub parent_id: Member<i64>,
     /// Place among its siblings, from 0; left out: at the end.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 10000)]
+    #[serde(default)]
     pub position: Member<i64>,
     /// The slug; left out: made from the name.
     #[schema(value_type = Option<String>, max_length = 120, pattern = "^[a-z0-9-]*$")]
+    #[serde(default)]
     pub slug: Member<String>,
     /// Whether readers may see it; left out: yes.
     #[schema(value_type = Option<bool>)]
+    #[serde(default)]
     pub visible: Member<bool>,
     /// What the section is about.
     #[schema(value_type = Option<String>, max_length = 2000)]
+    #[serde(default)]
     pub description: Member<String>,
     /// Key words.
     #[schema(value_type = Option<Vec<String>>, max_items = 30)]
+    #[serde(default)]
     pub keywords: Member<Vec<String>>,
     /// The portal's type of column; free text.
     #[schema(value_type = Option<String>, max_length = 60)]
+    #[serde(default)]
     pub kind: Member<String>,
     /// The section's picture.
     #[schema(value_type = Option<CoverInput>)]
-    pub cover: Member<CoverInput>,
+    #[serde(default)]
+    pub cover: Member<Object<CoverInput>>,
     /// Days within which it must be updated; null: never checked.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 36500)]
+    #[serde(default)]
     pub max_age_days: Member<i64>,
 }
 
 /// Changes to a section: members left out stay as they are, null empties (RFC 7396).
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"name": "基层风貌", "visible": true}))]
 pub struct SectionPatch {
     /// The name; can't be null.
     #[schema(value_type = String, min_length = 1, max_length = 200)]
+    #[serde(default)]
     pub name: Member<String>,
     /// The slug; can't be null. The old one goes on leading here.
     #[schema(value_type = String, max_length = 120, pattern = "^[a-z0-9-]*$")]
+    #[serde(default)]
     pub slug: Member<String>,
     /// Whether readers may see it; can't be null.
     #[schema(value_type = bool)]
+    #[serde(default)]
     pub visible: Member<bool>,
     /// What the section is about.
     #[schema(value_type = Option<String>, max_length = 2000)]
+    #[serde(default)]
     pub description: Member<String>,
     /// Key words; null is none.
     #[schema(value_type = Option<Vec<String>>, max_items = 30)]
+    #[serde(default)]
     pub keywords: Member<Vec<String>>,
     /// The portal's type of column; free text.
     #[schema(value_type = Option<String>, max_length = 60)]
+    #[serde(default)]
     pub kind: Member<String>,
     /// The section's picture.
     #[schema(value_type = Option<CoverInput>)]
-    pub cover: Member<CoverInput>,
+    #[serde(default)]
+    pub cover: Member<Object<CoverInput>>,
     /// Days within which it must be updated; null: never checked.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 36500)]
+    #[serde(default)]
     pub max_age_days: Member<i64>,
     /// Changes only by `/move`.
     #[schema(ignore)]
+    #[serde(default)]
     pub parent_id: Member<serde_json::Value>,
     /// Changes only by `/move`.
     #[schema(ignore)]
+    #[serde(default)]
     pub position: Member<serde_json::Value>,
 }
 
 /// Where to move a section: below another one, before or after a sibling there; at the end without
 /// either.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"parent_id": 1, "before": 3}))]
 pub struct SectionMove {
     /// The section above; null: to the top.
     #[schema(required, value_type = Option<i64>, minimum = 1)]
+    #[serde(default)]
     pub parent_id: Member<i64>,
     /// The sibling that it is to stand before.
     #[schema(value_type = Option<i64>, minimum = 1)]
+    #[serde(default)]
     pub before: Member<i64>,
     /// The sibling that it is to stand after.
     #[schema(value_type = Option<i64>, minimum = 1)]
+    #[serde(default)]
     pub after: Member<i64>,
 }
