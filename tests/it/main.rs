@@ -1,1 +1,73 @@
-fn main() {}
+//! The integration suite: every fact is checked on SQLite and on PostgreSQL, over real HTTP against
+//! the real server.
+//!
+//! `LANMU_TEST_DATABASES=sqlite,postgres` says which databases must be there. Without it,
+//! PostgreSQL's half is left out where `initdb` isn't found, and the run says so.
+
+mod support;
+
+mod articles;
+mod auth;
+mod bad_input;
+mod command_line;
+mod database;
+mod frame;
+mod hits;
+mod lists;
+mod openapi;
+mod publishing;
+mod sections;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use support::databases::{self, Kind};
+use support::stage::{Fact, Stage};
+
+fn all() -> Vec<Fact> {
+    [
+        articles::facts(),
+        auth::facts(),
+        bad_input::facts(),
+        command_line::facts(),
+        database::facts(),
+        frame::facts(),
+        hits::facts(),
+        lists::facts(),
+        openapi::facts(),
+        publishing::facts(),
+        sections::facts(),
+    ]
+    .concat()
+}
+
+fn trial(fact: Fact, kind: Kind) -> Trial {
+    let name = format!("{}::{}", kind.name(), fact.name);
+    Trial::test(name, move || Stage::run(fact, kind).map_err(Into::into))
+}
+
+fn main() -> ExitCode {
+    let args = Arguments::from_args();
+    let postgres = match databases::wanted() {
+        Ok(kinds) => kinds.contains(&Kind::Postgres),
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut trials = Vec::new();
+    for fact in all() {
+        trials.push(trial(fact, Kind::Sqlite));
+        trials.push(trial(fact, Kind::Postgres).with_ignored_flag(!postgres));
+    }
+    let left_out = all().len();
+    let conclusion = libtest_mimic::run(&args, trials);
+    databases::shut_down();
+    if !postgres && !args.list {
+        println!(
+            "LEFT OUT: the PostgreSQL half ({left_out} tests), because PostgreSQL's initdb was not \
+             found. Install Debian's package postgresql, or put its bin folder on PATH."
+        );
+    }
+    conclusion.exit_code()
+}

@@ -1,0 +1,3 @@
+//! Articles: written in management, read in delivery.
+
+crate::facts![];

@@ -1,0 +1,3 @@
+//! Sign-in, tokens, and who is let in.
+
+crate::facts![];

@@ -1,0 +1,3 @@
+//! The `lanmu` command, as an operator runs it.
+
+crate::facts![];

@@ -1,0 +1,3 @@
+//! Migrations, the schema of both databases, plans, transactions.
+
+crate::facts![];

@@ -1,0 +1,3 @@
+//! Hit counts: recorded, read, ranked, corrected.
+
+crate::facts![];

@@ -1,0 +1,3 @@
+//! Lists: filters, sorts, pages and cursors.
+
+crate::facts![];

@@ -1,0 +1,3 @@
+//! The life of an article: publish, schedule, expire, trash.
+
+crate::facts![];

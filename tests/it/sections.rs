@@ -1,0 +1,3 @@
+//! Sections: the tree, its order, slugs and counts.
+
+crate::facts![];

@@ -1,0 +1,235 @@
+//! The real server on a port of its own, with a clock that only the test moves.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
+
+use actix_web::rt::task::JoinHandle;
+use lanmu::app::App;
+use lanmu::clock::Clock;
+use lanmu::config::Config;
+use lanmu::db::{Conn, Timestamp};
+use lanmu::server;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::client::{Answer, Request};
+use super::databases::{self, ParseInstant};
+
+/// The account that every database has.
+pub const ADMIN: &str = "admin@example.com";
+/// Its password.
+pub const PASSWORD: &str = "correct horse battery";
+/// Where the clock stands when a fact begins: noon in Shanghai.
+pub const NOON: &str = "2026-01-31T04:00:00Z";
+
+/// A running node.
+pub struct TestApp {
+    pub app: App,
+    pub url: String,
+    address: SocketAddr,
+    client: reqwest::Client,
+    token: OnceCell<String>,
+    running: RefCell<Option<(oneshot::Sender<()>, JoinHandle<std::io::Result<()>>)>>,
+}
+
+impl TestApp {
+    /// Starts a node on this database, with these settings besides the suite's usual ones.
+    pub async fn start(url: &str, settings: &[(&str, &str)]) -> Self {
+        let mut all: HashMap<&str, &str> = HashMap::from([
+            ("DATABASE_URL", url),
+            ("LANMU_DB_CONNECTIONS", "4"),
+            ("LANMU_WORKERS", "1"),
+            ("LANMU_SITE_NAME", "青屿门户"),
+            ("LANMU_SITE_URL", "https://www.example.com"),
+        ]);
+        all.extend(settings.iter().copied());
+        let lookup = |name: &str| all.get(name).map(|value| (*value).to_owned());
+        let config = Config::from_lookup(&lookup).expect("the settings are valid");
+        let clock = Clock::manual(NOON.parse_instant());
+        let app = App::build(config, clock).await.expect("the app is built");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("some port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let (stop, stopped) = oneshot::channel();
+        let server = actix_web::rt::spawn(server::run(app.clone(), listener, async {
+            let _ = stopped.await;
+        }));
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("a client");
+        Self {
+            app,
+            url: url.to_owned(),
+            address,
+            client,
+            token: OnceCell::new(),
+            running: RefCell::new(Some((stop, server))),
+        }
+    }
+
+    /// Stops the node as SIGTERM would and waits for its end.
+    pub async fn stop(&self) {
+        let running = self.running.borrow_mut().take();
+        if let Some((stop, server)) = running {
+            let _ = stop.send(());
+            server
+                .await
+                .expect("the server does not panic")
+                .expect("the server ends well");
+        }
+    }
+
+    /// The host and port that the node listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A connection of the test's own.
+    pub fn connect(&self) -> Conn {
+        databases::connect(&self.url)
+    }
+
+    /// The clock's present.
+    pub fn now(&self) -> Timestamp {
+        self.app.clock.now()
+    }
+
+    /// Moves the clock to this instant.
+    pub fn set_clock(&self, to: &str) {
+        self.app.clock.set(to.parse_instant());
+    }
+
+    /// Moves the clock on.
+    pub fn advance(&self, seconds: i64) {
+        self.app.clock.set(self.now().plus_seconds(seconds));
+    }
+
+    /// A request to this path, to be sent with `.await` on [`Request::send`].
+    pub fn request(&self, method: Method, path: &str) -> Request {
+        let url = format!("http://{}{path}", self.address);
+        Request::new(self.client.request(method.clone(), url), method, path)
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path).send().await
+    }
+
+    /// `POST` of a JSON body, anonymously.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::POST, path).json(&body).send().await
+    }
+
+    /// The admin's access token; signs in at the first call.
+    pub async fn token(&self) -> String {
+        if let Some(token) = self.token.get() {
+            return token.clone();
+        }
+        let answer = self
+            .post(
+                "/v1/auth/login",
+                json!({"email": ADMIN, "password": PASSWORD}),
+            )
+            .await
+            .ok(200);
+        let token = answer["access_token"].as_str().expect("a token").to_owned();
+        self.token.get_or_init(|| token).clone()
+    }
+
+    /// The same, as the admin.
+    pub fn admin(&self) -> Admin<'_> {
+        Admin(self)
+    }
+}
+
+/// Requests with the admin's token.
+pub struct Admin<'a>(&'a TestApp);
+
+impl Admin<'_> {
+    /// A request to this path.
+    pub async fn request(&self, method: Method, path: &str) -> Request {
+        let token = self.0.token().await;
+        self.0
+            .request(method, path)
+            .header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// `GET`.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path).await.send().await
+    }
+
+    /// `POST` of a JSON body.
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::POST, path)
+            .await
+            .json(&body)
+            .send()
+            .await
+    }
+
+    /// `POST` without a body.
+    pub async fn act(&self, path: &str) -> Answer {
+        self.request(Method::POST, path).await.send().await
+    }
+
+    /// `PUT` of a JSON body.
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::PUT, path)
+            .await
+            .json(&body)
+            .send()
+            .await
+    }
+
+    /// `PATCH` of whatever version there is.
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.request(Method::PATCH, path)
+            .await
+            .header("if-match", "*")
+            .json(&body)
+            .send()
+            .await
+    }
+
+    /// `DELETE`.
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.request(Method::DELETE, path).await.send().await
+    }
+
+    /// A section of this name with these members besides; its id.
+    pub async fn section(&self, name: &str, more: Value) -> i64 {
+        let body = merged(json!({"name": name}), more);
+        self.post("/v1/admin/sections", body).await.ok(201)["id"]
+            .as_i64()
+            .expect("an id")
+    }
+
+    /// A draft of this title with these members besides; its id.
+    pub async fn draft(&self, title: &str, section_id: i64, more: Value) -> i64 {
+        let body = json!({
+            "title": title, "section_id": section_id,
+            "body": {"format": "text", "content": "码头的灯亮了。"},
+        });
+        let body = merged(body, more);
+        self.post("/v1/admin/articles", body).await.ok(201)["id"]
+            .as_i64()
+            .expect("an id")
+    }
+
+    /// A published article of this title with these members besides; its id.
+    pub async fn article(&self, title: &str, section_id: i64, more: Value) -> i64 {
+        self.draft(title, section_id, merged(json!({"publish": {}}), more))
+            .await
+    }
+}
+
+/// The first object with the members of the second put over it.
+pub fn merged(mut base: Value, more: Value) -> Value {
+    if let (Some(base), Value::Object(more)) = (base.as_object_mut(), more) {
+        base.extend(more);
+    }
+    base
+}

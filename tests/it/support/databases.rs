@@ -1,0 +1,282 @@
+//! A fresh database for every fact: a copy of a migrated template with one admin account in it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, OnceLock};
+use std::time::Duration;
+
+use diesel::prelude::*;
+use lanmu::auth::{Role, add_user};
+use lanmu::db::{Conn, dialect};
+use tempfile::TempDir;
+
+use super::app::{ADMIN, NOON, PASSWORD};
+
+/// The databases that the suite runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        }
+    }
+}
+
+/// The databases to run on; a line for the user where one that is asked for can't be had.
+pub fn wanted() -> Result<Vec<Kind>, String> {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a setting of the suite, not of the service"
+    )]
+    let asked = std::env::var("LANMU_TEST_DATABASES").unwrap_or_default();
+    match (asked.trim(), postgres_bin()) {
+        ("", None) | ("sqlite", _) => Ok(vec![Kind::Sqlite]),
+        ("" | "sqlite,postgres", Some(_)) => Ok(vec![Kind::Sqlite, Kind::Postgres]),
+        ("sqlite,postgres", None) => Err(
+            "LANMU_TEST_DATABASES asks for postgres, but PostgreSQL's initdb was not found: \
+             install Debian's package postgresql, or put its bin folder on PATH"
+                .to_owned(),
+        ),
+        (other, _) => Err(format!(
+            "LANMU_TEST_DATABASES is {other:?}: use sqlite or sqlite,postgres"
+        )),
+    }
+}
+
+/// The folder with PostgreSQL's server programs: on PATH, or where Debian puts them.
+fn postgres_bin() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"))
+        .collect();
+    debian.sort();
+    std::env::split_paths(&path)
+        .chain(debian.into_iter().rev())
+        .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+}
+
+static FOLDER: LazyLock<Mutex<Option<TempDir>>> =
+    LazyLock::new(|| Mutex::new(Some(tempfile::tempdir().expect("a temporary folder"))));
+static SQLITE: OnceLock<PathBuf> = OnceLock::new();
+static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+fn folder() -> PathBuf {
+    let folder = FOLDER.lock().expect("no panic while locked");
+    folder
+        .as_ref()
+        .expect("the suite is not over")
+        .path()
+        .to_owned()
+}
+
+/// `DATABASE_URL` of a fresh database of this kind, migrated, with one admin account.
+pub fn fresh(kind: Kind) -> String {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    match kind {
+        Kind::Sqlite => {
+            let template = SQLITE.get_or_init(|| {
+                let file = folder().join("template.db");
+                prepare(&format!("sqlite://{}", file.display()));
+                file
+            });
+            let file = folder().join(format!("{number}.db"));
+            fs::copy(template, &file).expect("the template can be copied");
+            format!("sqlite://{}", file.display())
+        }
+        Kind::Postgres => CLUSTER
+            .get_or_init(Cluster::start)
+            .create(number, Some("template_lanmu")),
+    }
+}
+
+/// `DATABASE_URL` of a database of this kind with nothing in it.
+pub fn empty(kind: Kind) -> String {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    match kind {
+        Kind::Sqlite => format!(
+            "sqlite://{}",
+            folder().join(format!("{number}.db")).display()
+        ),
+        Kind::Postgres => CLUSTER.get_or_init(Cluster::start).create(number, None),
+    }
+}
+
+/// A connection of the test's own, to look behind the service's back.
+pub fn connect(url: &str) -> Conn {
+    let mut conn = match url.strip_prefix("sqlite://") {
+        Some(file) => Conn::Sqlite(SqliteConnection::establish(file).expect("the file opens")),
+        None => Conn::Pg(PgConnection::establish(url).expect("the cluster answers")),
+    };
+    dialect::set_up(&mut conn, false).expect("the connection is set up");
+    conn
+}
+
+fn prepare(url: &str) {
+    let mut conn = connect(url);
+    dialect::migrate(&mut conn).expect("the migrations run");
+    let now = NOON.parse_instant();
+    add_user(&mut conn, ADMIN, Role::Admin, PASSWORD, now).expect("the account is added");
+}
+
+/// Parses an instant that a test wrote down.
+pub trait ParseInstant {
+    fn parse_instant(&self) -> lanmu::db::Timestamp;
+}
+
+impl ParseInstant for str {
+    fn parse_instant(&self) -> lanmu::db::Timestamp {
+        lanmu::db::Timestamp::parse(self).expect("an RFC 3339 instant")
+    }
+}
+
+/// A throwaway PostgreSQL, on a socket in a folder of its own: it needs no port.
+struct Cluster {
+    socket: PathBuf,
+    server: Mutex<Child>,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        let bin = postgres_bin().expect("found before");
+        let root = folder().join("postgres");
+        fs::create_dir(&root).expect("the folder is new");
+        let owner = server_account();
+        if let Some((uid, gid)) = owner {
+            // PostgreSQL doesn't run as root; its account must reach its folder.
+            chown(folder(), Some(uid), Some(gid)).expect("root may");
+            chown(&root, Some(uid), Some(gid)).expect("root may");
+        }
+        let data = root.join("data");
+        let run = |program: &str| {
+            let mut command = Command::new(bin.join(program));
+            if let Some((uid, gid)) = owner {
+                command.uid(uid).gid(gid);
+            }
+            command.current_dir(&root).stdin(Stdio::null());
+            command
+        };
+        let made = run("initdb")
+            .args([
+                "--auth=trust",
+                "--username=postgres",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+            ])
+            .args(["--no-sync", "--pgdata"])
+            .arg(&data)
+            .output()
+            .expect("initdb runs");
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let log = fs::File::create(root.join("log")).expect("the log can be written");
+        let server = run("postgres")
+            .arg("-D")
+            .arg(&data)
+            .arg("-k")
+            .arg(&root)
+            .args(["-c", "listen_addresses=", "-c", "max_connections=400"])
+            .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the server starts");
+        let cluster = Self {
+            socket: root,
+            server: Mutex::new(server),
+        };
+        cluster.wait();
+        let template = cluster.create_named("template_lanmu", None);
+        prepare(&template);
+        cluster
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!(
+            "postgres:///{database}?host={}&user=postgres",
+            self.socket.display()
+        )
+    }
+
+    fn wait(&self) {
+        for _ in 0..600 {
+            if PgConnection::establish(&self.url("postgres")).is_ok() {
+                return;
+            }
+            #[allow(
+                clippy::disallowed_methods,
+                reason = "no async worker is here to block"
+            )]
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!(
+            "the cluster does not start: see {}/log",
+            self.socket.display()
+        );
+    }
+
+    fn create(&self, number: u32, template: Option<&str>) -> String {
+        self.create_named(&format!("fact_{number}"), template)
+    }
+
+    fn create_named(&self, name: &str, template: Option<&str>) -> String {
+        let mut conn = PgConnection::establish(&self.url("postgres")).expect("the cluster answers");
+        let template = template.unwrap_or("template0");
+        diesel::sql_query(format!("CREATE DATABASE {name} TEMPLATE {template}"))
+            .execute(&mut conn)
+            .expect("the database is made");
+        self.url(name)
+    }
+}
+
+/// User and group id of the account that may run PostgreSQL, where this is root.
+fn server_account() -> Option<(u32, u32)> {
+    if fs::metadata("/proc/self").map_or(1, |own| own.uid()) != 0 {
+        return None;
+    }
+    let accounts = fs::read_to_string("/etc/passwd").expect("accounts can be read");
+    let line = accounts.lines().find(|line| line.starts_with("postgres:"));
+    let mut parts = line
+        .expect("Debian's package makes the account postgres")
+        .split(':')
+        .skip(2);
+    let mut number = || {
+        parts
+            .next()
+            .and_then(|id| id.parse().ok())
+            .expect("a number")
+    };
+    Some((number(), number()))
+}
+
+/// Stops what was started and removes every file.
+pub fn shut_down() {
+    if let Some(cluster) = CLUSTER.get() {
+        let mut server = cluster.server.lock().expect("no panic while locked");
+        // Nothing in it is worth a clean end; its files go with the folder.
+        let _ = server.kill();
+        let _ = server.wait();
+    }
+    drop(FOLDER.lock().expect("no panic while locked").take());
+}
+
+/// A folder of the test's own, removed at its end.
+pub fn scratch() -> TempDir {
+    tempfile::tempdir_in(Path::new("/tmp")).expect("a temporary folder")
+}

@@ -1,0 +1,8 @@
+//! What the facts stand on: databases of their own, the real server, a client that holds every
+//! answer against the OpenAPI document.
+
+pub mod app;
+pub mod client;
+pub mod contract;
+pub mod databases;
+pub mod stage;
