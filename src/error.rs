@@ -404,6 +404,7 @@ fn is_overload(message: &str) -> bool {
         "lock timeout",
         "database is locked",
         "could not serialize",
+        "deadlock detected",
     ]
     .iter()
     .any(|sign| message.contains(sign))

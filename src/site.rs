@@ -62,7 +62,7 @@ async fn site(app: Data<App>, req: HttpRequest, _: Params<()>) -> ApiResult<Http
     let site = app.config.site.clone();
     deliver(&app, &req, app.config.cache_section, move |conn, now| {
         let tree = sections::store::tree(conn)?;
-        let counts = articles::store::counts(conn, now)?;
+        let counts = articles::store::counts(conn, &[SITE], now)?;
         let shown = tree.rows().iter().filter(|row| row.shown).count();
         Delivery::json(&SiteInfo {
             name: site.name,

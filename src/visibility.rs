@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use crate::app::App;
 use crate::config::CachePolicy;
 use crate::db::schema::listings;
-use crate::db::{Conn, Timestamp};
+use crate::db::{Conn, Timestamp, dialect};
 use crate::error::{ApiError, ApiResult};
 use crate::http::answer::{Delivery, cache_control};
 
@@ -23,6 +23,15 @@ pub fn is_public(now: Timestamp) -> _ {
         .is_null()
         .or(listings::expires_at.assume_not_null().gt(now));
     published.and(not_expired)
+}
+
+/// The same as a condition on `listings` in plain SQL, for statements that are put together as text.
+pub fn is_public_sql(conn: &Conn, now: Timestamp) -> String {
+    let now = dialect::instant(conn, now);
+    format!(
+        "(listings.published_at <= {now} \
+          AND (listings.expires_at IS NULL OR listings.expires_at > {now}))"
+    )
 }
 
 /// Section 0 of the listings: the whole site.

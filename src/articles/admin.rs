@@ -25,6 +25,9 @@ use super::wire::{
     Publication, PublishInput, is_external_id,
 };
 
+/// The longest `q`, in characters.
+const MAX_QUERY: usize = 200;
+
 /// In which state, by whom, in which order.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -39,6 +42,9 @@ struct ListParams {
     /// Only made by this account: its id.
     #[param(minimum = 1)]
     created_by: Option<i64>,
+    /// Only with all of these words in the title; ASCII letters in any case.
+    #[param(max_length = 200, example = "港湾")]
+    q: Option<String>,
     /// `published_at` (of drafts without one: when they were made), `updated_at`, `created_at` or
     /// `title` (Chinese by pinyin), each with `-` for descending.
     #[param(
@@ -54,6 +60,7 @@ pub struct ListQuery {
     filter: FilterQuery,
     status: Option<Status>,
     created_by: Option<i64>,
+    words: Vec<String>,
     sort: ManagedSort,
     paging: Paging,
 }
@@ -68,6 +75,10 @@ impl FromParams for ListQuery {
             filter: FilterQuery::from_params(reader),
             status: reader.choice("status", &statuses),
             created_by: reader.integer("created_by", 1..=i64::MAX),
+            words: reader
+                .text_within("q", MAX_QUERY)
+                .map(|text| text.split_whitespace().map(ToOwned::to_owned).collect())
+                .unwrap_or_default(),
             paging: Paging::read(reader, sort.name(), true),
             sort,
         }
@@ -109,6 +120,7 @@ pub async fn list(
                 section_ids,
                 status: query.status,
                 created_by: query.created_by,
+                words: query.words,
             };
             let found = lists::managed_page_ids(conn, &filter, query.sort, &query.paging, now)?;
             let data = lists::managed_summaries(conn, &found.items, now)?;

@@ -7,13 +7,14 @@ use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use diesel::dsl::{count_star, exists, max, min};
+use diesel::dsl::{count_star, exists, max, min, sql};
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Bool, Text};
 
 use crate::clock::SiteZone;
 use crate::config::Site;
 use crate::db::schema::{article_also, article_details, article_terms, articles, listings};
+use crate::db::types::UtcTime;
 use crate::db::{Conn, MultiBackend, Timestamp, dialect};
 use crate::error::{ApiError, ApiResult};
 use crate::hits;
@@ -21,7 +22,7 @@ use crate::http::paging::{Found, Paging, Place};
 use crate::http::params::DayOrInstant;
 use crate::sections::Tree;
 use crate::sections::wire::{SectionRef, breadcrumb};
-use crate::visibility::{SITE, is_public};
+use crate::visibility::{SITE, is_public, is_public_sql};
 
 use super::rules::Status;
 use super::store::{ArticleRow, DetailsRow, KEYWORD, TAG, also_in};
@@ -351,22 +352,60 @@ pub fn by_published_at(
     .select((listings::article_id, listings::published_at))
 }
 
-/// The first ids of a list.
-pub fn newest_ids(
+/// Ids of the newest public articles of a filter.
+fn newest_ids(
     conn: &mut Conn,
     filter: &Filter,
-    sort: Sort,
     limit: i64,
     now: Timestamp,
-) -> ApiResult<Vec<i64>> {
-    match sort {
-        Sort::SectionOrder => Ok(section_order_ids(conn, filter, limit, 0, now)?),
-        _ => {
-            let query = by_published_at(filter, Direction::Descending, None, now);
-            let rows: Vec<(i64, Timestamp)> = query.limit(limit).load(conn)?;
-            Ok(rows.into_iter().map(|(id, _)| id).collect())
-        }
+) -> QueryResult<Vec<i64>> {
+    let rows: Vec<(i64, Timestamp)> = by_published_at(filter, Direction::Descending, None, now)
+        .limit(limit)
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(id, _)| id).collect())
+}
+
+#[derive(QueryableByName)]
+struct NewestRow {
+    #[diesel(sql_type = BigInt)]
+    section_id: i64,
+    #[diesel(sql_type = BigInt)]
+    article_id: i64,
+    #[diesel(sql_type = UtcTime)]
+    published_at: Timestamp,
+}
+
+/// Ids of the newest public articles of each of these sections, with what stands below it, in one
+/// statement.
+pub fn newest_in_each(
+    conn: &mut Conn,
+    section_ids: &[i64],
+    limit: i64,
+    now: Timestamp,
+) -> QueryResult<HashMap<i64, Vec<i64>>> {
+    if section_ids.is_empty() {
+        return Ok(HashMap::new());
     }
+    let is_public = is_public_sql(conn, now);
+    // Numbers and instants only: nothing in this statement comes from a client.
+    let parts = section_ids.iter().map(|id| {
+        format!(
+            "SELECT * FROM (SELECT section_id, article_id, published_at FROM listings \
+             WHERE section_id = {id} AND {is_public} \
+             ORDER BY published_at DESC, article_id DESC LIMIT {limit}) AS s{id}"
+        )
+    });
+    let sql = parts.collect::<Vec<_>>().join(" UNION ALL ");
+    let mut rows: Vec<NewestRow> = diesel::sql_query(sql).load(conn)?;
+    rows.sort_by_key(|row| std::cmp::Reverse((row.published_at, row.article_id)));
+    let mut newest: HashMap<i64, Vec<i64>> = HashMap::new();
+    for row in rows {
+        newest
+            .entry(row.section_id)
+            .or_default()
+            .push(row.article_id);
+    }
+    Ok(newest)
 }
 
 /// Ids in a section's own order. The few that are pinned or have a position are read and sorted
@@ -668,8 +707,7 @@ pub fn related(conn: &mut Conn, id: i64, now: Timestamp) -> ApiResult<Vec<i64>> 
         direct: true,
         ..Filter::default()
     };
-    let sort = Sort::PublishedAt(Direction::Descending);
-    for near in newest_ids(conn, &filter, sort, MAX_RELATED, now)? {
+    for near in newest_ids(conn, &filter, MAX_RELATED, now)? {
         let is_full = i64::try_from(ids.len()).unwrap_or(i64::MAX) >= MAX_RELATED;
         if !is_full && near != id && !ids.contains(&near) {
             ids.push(near);
@@ -721,7 +759,7 @@ pub fn archive(
         };
     }
     let section = section.unwrap_or(SITE);
-    let now = dialect::instant(conn, now);
+    let is_public = is_public_sql(conn, now);
     let mut months = Vec::new();
     // Numbers and instants only: nothing in this statement comes from a client.
     for chunk in values.chunks(400) {
@@ -730,8 +768,7 @@ pub fn archive(
              SELECT months.month AS month, count(*) AS articles FROM months \
              JOIN listings ON listings.section_id = {section} \
                AND listings.published_at >= months.begins AND listings.published_at < months.ends \
-             WHERE listings.published_at <= {now} \
-               AND (listings.expires_at IS NULL OR listings.expires_at > {now}) \
+             WHERE {is_public} \
              GROUP BY months.month",
             chunk.join(", ")
         );
@@ -785,6 +822,8 @@ pub struct ManagedFilter {
     pub status: Option<Status>,
     /// Who made it.
     pub created_by: Option<i64>,
+    /// Words that the title must have, ASCII letters in any case.
+    pub words: Vec<String>,
 }
 
 /// How a management list is sorted.
@@ -822,13 +861,34 @@ impl ManagedSort {
     }
 }
 
+/// The pattern of `LIKE` for text that contains this word, ASCII letters lower-cased.
+fn like_pattern(word: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in word.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character.to_ascii_lowercase());
+    }
+    pattern.push('%');
+    pattern
+}
+
 /// The articles that a management filter lets through.
-pub fn managed_articles(
-    filter: &ManagedFilter,
+pub fn managed_articles<'a>(
+    conn: &Conn,
+    filter: &'a ManagedFilter,
     now: Timestamp,
-) -> articles::BoxedQuery<'_, MultiBackend> {
+) -> articles::BoxedQuery<'a, MultiBackend> {
     let mut query = articles::table.into_boxed();
     let shared = &filter.shared;
+    for word in &filter.words {
+        let title = dialect::ascii_lower(conn, "articles.title");
+        let contains = sql::<Bool>(&format!("{title} LIKE "))
+            .bind::<Text, _>(like_pattern(word))
+            .sql(" ESCAPE '\\'");
+        query = query.filter(contains);
+    }
     if let Some(ids) = &filter.section_ids {
         let also = article_also::table
             .filter(article_also::section_id.eq_any(ids))
@@ -913,7 +973,7 @@ pub fn managed_page_ids(
 ) -> ApiResult<Found<i64>> {
     let total = if paging.exact {
         Some(
-            managed_articles(filter, now)
+            managed_articles(conn, filter, now)
                 .select(count_star())
                 .first(conn)?,
         )
@@ -921,7 +981,7 @@ pub fn managed_page_ids(
         None
     };
     let (limit, offset) = (paging.limit + 1, paging.offset());
-    let (query, id) = (managed_articles(filter, now), articles::id);
+    let (query, id) = (managed_articles(conn, filter, now), articles::id);
     macro_rules! by {
         ($key:expr, $type:ty, $direction:expr) => {{
             let after: Option<($type, i64)> = after(paging)?;

@@ -12,6 +12,8 @@ pub mod store;
 pub mod text;
 pub mod wire;
 
+use std::collections::HashMap;
+
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::config::Site;
@@ -21,7 +23,7 @@ use crate::http::reference::{Ref, moved};
 use crate::sections::Tree;
 use crate::slugs::{self, Resource};
 
-use lists::{Filter, Include, Sort};
+use lists::Include;
 use wire::ArticleSummary;
 
 /// Mounts the articles of delivery and of management.
@@ -92,19 +94,24 @@ pub fn resolve_public_for_write(conn: &mut Conn, text: &str, now: Timestamp) -> 
     }
 }
 
-/// The newest articles of a section and all below it, in the section's own order.
-pub fn newest_in(
+/// The newest articles of each of these sections, with what stands below it.
+pub fn newest_in_each(
     conn: &mut Conn,
     tree: &Tree,
     site: &Site,
-    section_id: i64,
+    section_ids: &[i64],
     limit: i64,
     now: Timestamp,
-) -> ApiResult<Vec<ArticleSummary>> {
-    let filter = Filter {
-        section: Some(section_id),
-        ..Filter::default()
-    };
-    let ids = lists::newest_ids(conn, &filter, Sort::SectionOrder, limit, now)?;
-    lists::summaries(conn, &ids, tree, site, Include::default(), now)
+) -> ApiResult<HashMap<i64, Vec<ArticleSummary>>> {
+    let ids = lists::newest_in_each(conn, section_ids, limit, now)?;
+    let mut wanted: Vec<i64> = ids.values().flatten().copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let found = lists::summaries(conn, &wanted, tree, site, Include::default(), now)?;
+    let by_id: HashMap<i64, ArticleSummary> = found.into_iter().map(|a| (a.id, a)).collect();
+    let pick = |ids: Vec<i64>| ids.iter().filter_map(|id| by_id.get(id).cloned()).collect();
+    Ok(ids
+        .into_iter()
+        .map(|(section, ids)| (section, pick(ids)))
+        .collect())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::{count_star, max};
 use diesel::prelude::*;
 
 use crate::db::dialect::MAX_BINDS;
@@ -720,12 +721,12 @@ fn insert_listings(conn: &mut Conn, rows: &[ListingRow]) -> QueryResult<()> {
     Ok(())
 }
 
-/// How many articles are listed anew at a time.
-const RELIST_CHUNK: usize = 500;
+/// How many ids one statement names.
+const CHUNK: usize = 500;
 
 /// Lists these articles anew, by the tree as it is now: after sections were moved, hidden or shown.
 pub fn relist(conn: &mut Conn, tree: &Tree, ids: &[i64]) -> ApiResult<()> {
-    for chunk in ids.chunks(RELIST_CHUNK) {
+    for chunk in ids.chunks(CHUNK) {
         let also_in = also_in(conn, chunk)?;
         let mut listed: Vec<Listed> = articles::table
             .filter(articles::id.eq_any(chunk))
@@ -756,7 +757,7 @@ pub fn relist(conn: &mut Conn, tree: &Tree, ids: &[i64]) -> ApiResult<()> {
 /// Ids of the articles that stand in these sections, by `also_in` too.
 pub fn ids_in_sections(conn: &mut Conn, section_ids: &[i64]) -> QueryResult<Vec<i64>> {
     let mut ids: Vec<i64> = Vec::new();
-    for chunk in section_ids.chunks(RELIST_CHUNK) {
+    for chunk in section_ids.chunks(CHUNK) {
         ids.extend(
             articles::table
                 .filter(articles::section_id.eq_any(chunk))
@@ -779,7 +780,7 @@ pub fn ids_in_sections(conn: &mut Conn, section_ids: &[i64]) -> QueryResult<Vec<
 /// not listed anew.
 pub fn move_all(conn: &mut Conn, from: i64, to: i64, now: Timestamp) -> ApiResult<Vec<i64>> {
     let ids = ids_in_sections(conn, &[from])?;
-    for chunk in ids.chunks(RELIST_CHUNK) {
+    for chunk in ids.chunks(CHUNK) {
         diesel::update(
             articles::table
                 .filter(articles::id.eq_any(chunk))
@@ -830,30 +831,35 @@ pub struct SectionCount {
     pub last_published_at: Timestamp,
 }
 
-/// The counts of every section that has public articles; of the whole site under 0.
-pub fn counts(conn: &mut Conn, now: Timestamp) -> QueryResult<HashMap<i64, SectionCount>> {
-    use diesel::dsl::{count_star, max};
-    let rows: Vec<(i64, i64, Option<Timestamp>)> = listings::table
-        .filter(is_public(now))
-        .group_by(listings::section_id)
-        .select((
-            listings::section_id,
-            count_star(),
-            max(listings::published_at),
-        ))
-        .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(section, articles, newest)| {
-            newest.map(|last_published_at| {
-                (
+/// The counts of those of these sections that have public articles; of the whole site for 0.
+pub fn counts(
+    conn: &mut Conn,
+    section_ids: &[i64],
+    now: Timestamp,
+) -> QueryResult<HashMap<i64, SectionCount>> {
+    let mut counts = HashMap::new();
+    for chunk in section_ids.chunks(CHUNK) {
+        let rows: Vec<(i64, i64, Option<Timestamp>)> = listings::table
+            .filter(listings::section_id.eq_any(chunk))
+            .filter(is_public(now))
+            .group_by(listings::section_id)
+            .select((
+                listings::section_id,
+                count_star(),
+                max(listings::published_at),
+            ))
+            .load(conn)?;
+        for (section, articles, newest) in rows {
+            if let Some(last_published_at) = newest {
+                counts.insert(
                     section,
                     SectionCount {
                         articles,
                         last_published_at,
                     },
-                )
-            })
-        })
-        .collect())
+                );
+            }
+        }
+    }
+    Ok(counts)
 }

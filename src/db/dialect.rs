@@ -169,6 +169,15 @@ pub fn set_up(conn: &mut Conn, read_only: bool) -> QueryResult<()> {
     }
 }
 
+/// A column of text with its ASCII letters lower-cased. (SQLite's `lower` knows no others;
+/// PostgreSQL's does, unless it is told the collation.)
+pub fn ascii_lower(conn: &Conn, column: &str) -> String {
+    match conn {
+        Conn::Sqlite(_) => format!("lower({column})"),
+        Conn::Pg(_) => format!("lower({column} COLLATE \"C\")"),
+    }
+}
+
 /// An instant as a literal of the database's own, for statements made of numbers and instants.
 pub fn instant(conn: &Conn, at: Timestamp) -> String {
     let text = at.utc().format("%Y-%m-%d %H:%M:%S%.6f");

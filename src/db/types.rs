@@ -4,8 +4,9 @@
 //! the native one: PostgreSQL `timestamptz` and `jsonb`, SQLite text.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
-use chrono::{DateTime, NaiveDateTime, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
 use diesel::expression::AsExpression;
@@ -40,23 +41,25 @@ pub struct Json;
 pub struct Timestamp(DateTime<Utc>);
 
 impl Timestamp {
-    /// Cuts off what is finer than a millisecond.
+    /// Cuts off what is finer than a millisecond. A leap second counts as the first of the next
+    /// minute.
     pub fn new(instant: DateTime<Utc>) -> Self {
-        Self(instant.trunc_subsecs(3))
+        Self(DateTime::from_timestamp_millis(instant.timestamp_millis()).unwrap_or(instant))
     }
 
-    /// Milliseconds since 1970-01-01T00:00:00Z; `None` outside of the years 1 to 9999.
+    /// Milliseconds since 1970-01-01T00:00:00Z; `None` outside of the years 1 to 9999 (of any time
+    /// zone).
     pub fn from_millis(millis: i64) -> Option<Self> {
         DateTime::from_timestamp_millis(millis)
-            .filter(in_range)
+            .filter(|_| RANGE.contains(&millis))
             .map(Self)
     }
 
     /// Parses RFC 3339 with any offset; `None` where the text is none or the year is outside of
-    /// 1 to 9999.
+    /// 1 to 9999 (in any time zone).
     pub fn parse(text: &str) -> Option<Self> {
-        let instant = DateTime::parse_from_rfc3339(text).ok()?.with_timezone(&Utc);
-        in_range(&instant).then(|| Self::new(instant))
+        let instant = DateTime::parse_from_rfc3339(text).ok()?;
+        Self::from_millis(instant.timestamp_millis())
     }
 
     /// The instant for date arithmetic.
@@ -77,10 +80,9 @@ impl Timestamp {
     }
 }
 
-fn in_range(instant: &DateTime<Utc>) -> bool {
-    use chrono::Datelike;
-    (1..=9999).contains(&instant.year())
-}
+/// The years 1 to 9999 less a day at either end, so that the local time is within them in every
+/// time zone: 0001-01-02T00:00:00Z to 9999-12-30T23:59:59.999Z.
+const RANGE: RangeInclusive<i64> = -62_135_510_400_000..=253_402_214_399_999;
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -212,14 +214,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_instant_survives_its_text(millis in -62_135_596_800_000_i64..=253_402_300_799_999) {
+        fn an_instant_survives_its_text(millis in RANGE) {
             let instant = Timestamp::from_millis(millis).expect("in range");
             prop_assert_eq!(Timestamp::parse(&instant.to_string()), Some(instant));
         }
 
         #[test]
-        fn sqlite_text_sorts_as_instants_do(a in -62_135_596_800_000_i64..=253_402_300_799_999,
-                                            b in -62_135_596_800_000_i64..=253_402_300_799_999) {
+        fn sqlite_text_sorts_as_instants_do(a in RANGE,
+                                            b in RANGE) {
             let text = |m| Timestamp::from_millis(m).expect("in range").0.format(SQLITE_FORMAT).to_string();
             prop_assert_eq!(a.cmp(&b), text(a).cmp(&text(b)));
         }
@@ -233,6 +235,18 @@ mod tests {
 
     #[test]
     fn years_beyond_9999_are_refused() {
-        assert_eq!(Timestamp::parse("9999-12-31T23:59:59-01:00"), None);
+        for text in [
+            "9999-12-31T23:59:59-01:00",
+            "9999-12-31T00:00:00Z",
+            "0001-01-01T00:00:00Z",
+        ] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_leap_second_is_the_next_minute() {
+        let instant = Timestamp::parse("2016-12-31T23:59:60Z").expect("valid");
+        assert_eq!(instant.to_string(), "2017-01-01T00:00:00Z");
     }
 }

@@ -14,6 +14,8 @@ use super::params::Reader;
 pub const MAX_LIMIT: i64 = 100;
 const DEFAULT_LIMIT: i64 = 20;
 const MAX_PAGE: i64 = 10_000_000;
+/// The longest cursor, in characters: the sort key of the longest title takes some 4,000.
+const MAX_CURSOR: usize = 8000;
 
 /// Where in a list a page stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,7 +34,7 @@ pub struct PageInfo {
     #[schema(required, nullable, minimum = 0)]
     pub total_pages: Option<i64>,
     /// The `cursor` of what follows; null at the end, and in lists that have pages only.
-    #[schema(required, nullable, max_length = 1000)]
+    #[schema(required, nullable, max_length = 8000)]
     pub next_cursor: Option<String>,
 }
 
@@ -49,7 +51,7 @@ pub struct PagingParams {
     page: Option<i64>,
     /// `next_cursor` of the answer before: what follows it, stable while items are added. Not
     /// together with `page`; use it with the same `sort` and filters.
-    #[param(max_length = 1000)]
+    #[param(max_length = 8000)]
     cursor: Option<String>,
     /// Whether to count all items: `exact` or `none`. Default `exact` with `page`, `none` with
     /// `cursor`.
@@ -148,7 +150,7 @@ impl Paging {
             .integer("limit", 1..=MAX_LIMIT)
             .unwrap_or(DEFAULT_LIMIT);
         let page = reader.integer("page", 1..=MAX_PAGE);
-        let cursor_text = reader.text("cursor");
+        let cursor_text = reader.text_within("cursor", MAX_CURSOR);
         let count = reader.choice("count", &[("exact", true), ("none", false)]);
         let cursor = cursor_text.as_ref().and_then(|text| {
             let cursor = Cursor::decode(text).filter(|cursor| cursors && cursor.sort == sort);

@@ -92,6 +92,11 @@ impl Reader {
 
     /// The value of a parameter that may be given once. Blank counts as a fault.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
+        self.text_within(name, MAX_VALUE)
+    }
+
+    /// The value of a parameter that may be given once and may have up to `max` characters.
+    pub fn text_within(&mut self, name: &'static str, max: usize) -> Option<String> {
         self.known.push(name);
         let mut values = self
             .pairs
@@ -113,8 +118,8 @@ impl Reader {
             );
             return None;
         }
-        if value.chars().count() > MAX_VALUE {
-            let detail = format!("is longer than {MAX_VALUE} characters");
+        if value.chars().count() > max {
+            let detail = format!("is longer than {max} characters");
             self.fault(name, FaultCode::TooLong, detail);
             return None;
         }

@@ -107,16 +107,19 @@ pub async fn list(
                 && query.depth.is_none_or(|depth| row.depth == depth)
         });
         let found = page(&tree, shown.collect(), &query.paging);
-        let counts = articles::store::counts(conn, now)?;
-        let mut data = Vec::new();
-        for row in &found.items {
-            let mut section = section(&tree, row, &counts, &site.home_name);
-            if let Some(limit) = query.articles {
-                section.articles =
-                    Some(articles::newest_in(conn, &tree, &site, row.id, limit, now)?);
-            }
-            data.push(section);
-        }
+        let ids: Vec<i64> = found.items.iter().map(|row| row.id).collect();
+        let counts = articles::store::counts(conn, &ids, now)?;
+        let mut newest = match query.articles {
+            Some(limit) => articles::newest_in_each(conn, &tree, &site, &ids, limit, now)?,
+            None => HashMap::new(),
+        };
+        let sections = found.items.iter().map(|row| Section {
+            articles: query
+                .articles
+                .map(|_| newest.remove(&row.id).unwrap_or_default()),
+            ..section(&tree, row, &counts, &site.home_name)
+        });
+        let data = sections.collect();
         let (page, link) = query.paging.describe(&found);
         Ok(Delivery::json(&SectionList { data, page })?.linked(link))
     })
@@ -201,7 +204,8 @@ pub async fn read_tree(app: Data<App>, req: HttpRequest, _: Params<()>) -> ApiRe
     let home_name = app.config.site.home_name.clone();
     deliver(&app, &req, app.config.cache_section, move |conn, now| {
         let tree = store::tree(conn)?;
-        let counts = articles::store::counts(conn, now)?;
+        let ids: Vec<i64> = tree.rows().iter().map(|row| row.id).collect();
+        let counts = articles::store::counts(conn, &ids, now)?;
         Delivery::json(&SectionTree {
             data: nodes(&tree, None, &counts, &home_name),
         })
@@ -261,7 +265,7 @@ fn read_one(
         None => Err(ApiError::not_found("section")),
         Some(Resolved::Moved(row)) => Err(moved(&format!("/v1/sections/{}", row.slug), query)),
         Some(Resolved::Found(row)) => {
-            let counts = articles::store::counts(conn, now)?;
+            let counts = articles::store::counts(conn, &[row.id], now)?;
             let delivery = Delivery::json(&section(&tree, row, &counts, home_name))?;
             Ok(delivery.modified(row.updated_at))
         }
