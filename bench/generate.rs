@@ -1,0 +1,60 @@
+//! Fills an empty database with made-up content: the same for the same seed.
+//!
+//! `DATABASE_URL=sqlite://bench.db cargo run --release --example generate -- --articles 10000`
+
+mod generator;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use lanmu::app::StartError;
+use lanmu::clock::Clock;
+use lanmu::config::Config;
+use lanmu::db::Db;
+use lanmu::error::ApiError;
+
+use generator::{BATCH, Numbers};
+
+/// Fill an empty database with made-up content.
+#[derive(Debug, Parser)]
+struct Options {
+    /// How many articles
+    #[arg(long, default_value_t = 10_000)]
+    articles: usize,
+    /// The same seed makes the same content
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn main() -> ExitCode {
+    match fill(&Options::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("generate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn fill(options: &Options) -> Result<(), StartError> {
+    let config = Config::from_env()?;
+    let (zone, now) = (config.site.zone, Clock::System.now());
+    Db::migrate(&config.db())?;
+    let db = Db::new(&config.db());
+    let (count, seed) = (options.articles, options.seed);
+    actix_web::rt::System::new().block_on(async move {
+        let sections = db.write(move |conn| generator::sections(conn, now)).await?;
+        let mut numbers = Numbers::new(seed);
+        for first in (0..count).step_by(BATCH) {
+            let (sections, range) = (sections.clone(), first..count.min(first + BATCH));
+            numbers = db
+                .write(move |conn| {
+                    generator::articles(conn, &sections, &mut numbers, range, now, zone)?;
+                    Ok::<_, ApiError>(numbers)
+                })
+                .await?;
+        }
+        println!("{} sections, {count} articles", sections.len());
+        Ok(())
+    })
+}
