@@ -13,7 +13,10 @@ use lanmu::config::Config;
 use lanmu::db::Db;
 use lanmu::error::ApiError;
 
-use generator::{BATCH, Numbers};
+use generator::Numbers;
+
+/// How many articles are written in one transaction.
+const BATCH: usize = 500;
 
 /// Fill an empty database with made-up content.
 #[derive(Debug, Parser)]

@@ -9,8 +9,6 @@ use lanmu::error::ApiResult;
 use lanmu::http::reference::Slug;
 use lanmu::{hits, sections};
 
-/// How many articles are written in one transaction.
-pub const BATCH: usize = 500;
 /// Sections: 5 at the top, 5 below each of those, 1 below every second of those.
 const TOP: usize = 5;
 const BELOW: usize = 5;

@@ -118,9 +118,12 @@ async fn healthz(_: Params<()>) -> ApiResult<HttpResponse> {
 )]
 #[get("/readyz")]
 async fn readyz(app: Data<App>, _: Params<()>) -> ApiResult<Json<Health>> {
-    if app.db.is_ready().await? {
-        Ok(Json(OK))
-    } else {
-        Err(ApiError::Unavailable(5))
+    match app.db.is_ready().await {
+        Ok(true) => Ok(Json(OK)),
+        Ok(false) => Err(ApiError::Unavailable(5)),
+        Err(error) => {
+            tracing::error!(%error, "not ready");
+            Err(ApiError::Unavailable(5))
+        }
     }
 }

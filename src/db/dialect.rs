@@ -2,8 +2,12 @@
 
 use diesel::backend::Backend;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::result::Error;
+use diesel::sql_types::Text;
+use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{Conn, Timestamp};
@@ -139,12 +143,32 @@ pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, MigrationError> {
     }
 }
 
-/// Whether the database lacks a migration that this build has.
+/// Whether the database lacks a migration that this build has. Reads only: diesel's own check would
+/// make its table where it is missing.
 pub fn has_pending_migration(conn: &mut Conn) -> Result<bool, MigrationError> {
-    match conn {
-        Conn::Sqlite(sqlite) => sqlite.has_pending_migration(SQLITE_MIGRATIONS),
-        Conn::Pg(pg) => pg.has_pending_migration(POSTGRES_MIGRATIONS),
+    #[derive(QueryableByName)]
+    struct Done {
+        #[diesel(sql_type = Text)]
+        version: String,
     }
+    fn versions<DB: Backend>(
+        source: &impl MigrationSource<DB>,
+    ) -> diesel::migration::Result<Vec<String>> {
+        let all = source.migrations()?;
+        Ok(all
+            .iter()
+            .map(|migration| migration.name().version().to_string())
+            .collect())
+    }
+    let wanted = match conn {
+        Conn::Sqlite(_) => versions::<Sqlite>(&SQLITE_MIGRATIONS)?,
+        Conn::Pg(_) => versions::<Pg>(&POSTGRES_MIGRATIONS)?,
+    };
+    let done: Vec<Done> =
+        diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(conn)?;
+    Ok(wanted
+        .iter()
+        .any(|version| done.iter().all(|row| row.version != *version)))
 }
 
 /// Prepares a fresh connection. A `read_only` SQLite connection refuses to write.

@@ -1,6 +1,6 @@
 //! The real server on a port of its own, with a clock that only the test moves.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 
@@ -24,14 +24,17 @@ pub const PASSWORD: &str = "correct horse battery";
 /// Where the clock stands when a fact begins: noon in Shanghai.
 pub const NOON: &str = "2026-01-31T04:00:00Z";
 
+/// What ends the server, and its end.
+type Running = (oneshot::Sender<()>, JoinHandle<std::io::Result<()>>);
+
 /// A running node.
 pub struct TestApp {
     pub app: App,
     pub url: String,
     address: SocketAddr,
     client: reqwest::Client,
-    token: OnceCell<String>,
-    running: RefCell<Option<(oneshot::Sender<()>, JoinHandle<std::io::Result<()>>)>>,
+    token: RefCell<Option<(Timestamp, String)>>,
+    running: RefCell<Option<Running>>,
 }
 
 impl TestApp {
@@ -64,7 +67,7 @@ impl TestApp {
             url: url.to_owned(),
             address,
             client,
-            token: OnceCell::new(),
+            token: RefCell::new(None),
             running: RefCell::new(Some((stop, server))),
         }
     }
@@ -122,10 +125,15 @@ impl TestApp {
         self.request(Method::POST, path).json(&body).send().await
     }
 
-    /// The admin's access token; signs in at the first call.
+    /// The admin's access token; signs in at the first call, and again once the clock has been
+    /// moved too far for the last one.
     pub async fn token(&self) -> String {
-        if let Some(token) = self.token.get() {
-            return token.clone();
+        let now = self.now();
+        let last = self.token.borrow().clone();
+        if let Some((signed_in, token)) = last
+            && (signed_in..signed_in.plus_seconds(600)).contains(&now)
+        {
+            return token;
         }
         let answer = self
             .post(
@@ -135,7 +143,8 @@ impl TestApp {
             .await
             .ok(200);
         let token = answer["access_token"].as_str().expect("a token").to_owned();
-        self.token.get_or_init(|| token).clone()
+        self.token.replace(Some((now, token.clone())));
+        token
     }
 
     /// The same, as the admin.

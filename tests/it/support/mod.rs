@@ -6,3 +6,4 @@ pub mod client;
 pub mod contract;
 pub mod databases;
 pub mod stage;
+pub mod statements;

@@ -1,0 +1,68 @@
+//! The statements that the service sends to a database, for facts about plans and their number.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, Once, PoisonError};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
+
+/// What was sent to each database that is watched, by its URL as diesel has it.
+static SENT: Mutex<Option<HashMap<String, Vec<String>>>> = Mutex::new(None);
+static INSTALL: Once = Once::new();
+
+/// Notes the statements of one connection.
+struct Recorder {
+    url: String,
+}
+
+impl Instrumentation for Recorder {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        match event {
+            InstrumentationEvent::StartEstablishConnection { url, .. } => self.url = url.to_owned(),
+            InstrumentationEvent::StartQuery { query, .. } => {
+                let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(list) = sent.as_mut().and_then(|sent| sent.get_mut(&self.url)) {
+                    let text = query.to_string();
+                    list.push(
+                        text.split(" -- binds")
+                            .next()
+                            .unwrap_or_default()
+                            .to_owned(),
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The statements sent to one database from the watch's beginning on.
+pub struct Watch {
+    url: String,
+}
+
+impl Watch {
+    /// Begins to watch the database. Only connections made later are seen: begin before the node
+    /// starts.
+    pub fn begin(url: &str) -> Self {
+        INSTALL.call_once(|| {
+            set_default_instrumentation(|| Some(Box::new(Recorder { url: String::new() })))
+                .expect("nothing else sets it");
+        });
+        let url = url.strip_prefix("sqlite://").unwrap_or(url).to_owned();
+        let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.get_or_insert_with(HashMap::new)
+            .insert(url.clone(), Vec::new());
+        Self { url }
+    }
+
+    /// What was sent since the last call, transactions' own statements aside.
+    pub fn take(&self) -> Vec<String> {
+        let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = sent.as_mut().and_then(|sent| sent.get_mut(&self.url));
+        let taken = list.map(std::mem::take).unwrap_or_default();
+        taken
+            .into_iter()
+            .filter(|sql| sql.starts_with("SELECT") || sql.starts_with("WITH"))
+            .collect()
+    }
+}
