@@ -201,7 +201,7 @@ pub struct Problem {
     #[schema(example = 404, minimum = 400, maximum = 599)]
     pub status: u16,
     /// What happened this time.
-    #[schema(example = "there is no such article", max_length = 2000)]
+    #[schema(example = "there is no such article")]
     pub detail: String,
     /// Stable name of the kind of problem.
     #[schema(example = "not_found", max_length = 64)]
@@ -210,7 +210,7 @@ pub struct Problem {
     #[schema(example = "0198c2f4a7b0", max_length = 128)]
     pub request_id: String,
     /// The faults one by one; empty where the problem is not in single members or parameters.
-    #[schema(max_items = 1000)]
+    #[schema(max_items = 100000)]
     pub errors: Vec<Fault>,
 }
 

@@ -7,10 +7,11 @@
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::path::{HttpMethod, Operation, Parameter, ParameterIn};
+use utoipa::openapi::request_body::RequestBody;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Response,
-    ResponseBuilder, Type,
+    Components, Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required,
+    Response, ResponseBuilder, Schema, Type,
 };
 use utoipa_actix_web::AppExt;
 
@@ -26,7 +27,7 @@ const EXAMPLES: &str = include_str!("../openapi/examples.json");
         title = "Lanmu",
         description = "Lanmu (栏目) is a headless content API for portals and news sites: articles, the sections they stand in, and exact hit counts of both.\n\n\
             **Delivery** (`/v1/…`) is anonymous, cacheable and only ever sees what is public. **Management** (`/v1/admin/…`) needs an access token from `POST /v1/auth/login`.\n\n\
-            Instants are RFC 3339, in UTC in answers. Days are `YYYY-MM-DD` in the site's time zone. Errors are problem documents (RFC 9457). Lists are paged by number or by cursor and carry `Link`. `HEAD` is answered wherever `GET` is. Unknown members and parameters are refused.",
+            Instants are RFC 3339, in UTC in answers. Days are `YYYY-MM-DD` in the site's time zone. Errors are problem documents (RFC 9457). Lists are paged by number or by cursor and carry `Link`. `HEAD` is answered wherever `GET` is. Unknown members and parameters are refused. Every answer has `X-Request-Id`; the request's own is kept.",
         contact(name = "The Lanmu project", url = "https://lanmu.example/"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
@@ -48,6 +49,12 @@ struct Base;
 
 const BEARER: &str = "bearer";
 
+/// Operations that answer from memory: they are cached like delivery's, and never 503.
+const STATIC: &[&str] = &["/openapi.json", "/.well-known/jwks.json"];
+
+/// `*`, or entity tags separated by commas; none match nothing.
+const IF_MATCH: &str = r#"^(\*|(W/)?"[^",]*"(, *(W/)?"[^",]*")*)?$"#;
+
 /// The whole document.
 pub fn document() -> utoipa::openapi::OpenApi {
     let (_, mut api) = actix_web::App::new()
@@ -67,6 +74,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
         ),
     );
     describe_problem(components);
+    components.schemas.values_mut().for_each(describe_nullable);
     // The examples are checked by a test: without them the document is merely poorer.
     let examples: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
     for (path, item) in &mut api.paths.paths {
@@ -118,12 +126,40 @@ fn describe_problem(components: &mut Components) {
             format!("Stable name of the fault's kind, more may be added: {faults}."),
         ),
     ] {
-        if let Some(RefOr::T(utoipa::openapi::Schema::Object(object))) =
-            components.schemas.get_mut(schema)
-            && let Some(RefOr::T(utoipa::openapi::Schema::Object(code))) =
-                object.properties.get_mut("code")
+        if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(schema)
+            && let Some(RefOr::T(Schema::Object(code))) = object.properties.get_mut("code")
         {
             code.description = Some(text);
+        }
+    }
+}
+
+/// Puts the description of a member that refers to a schema or is null where the member's own is:
+/// the derived one stands beside the reference.
+fn describe_nullable(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else {
+        return;
+    };
+    for member in object.properties.values_mut() {
+        if let RefOr::T(Schema::OneOf(choice)) = member
+            && let Some(RefOr::Ref(reference)) = choice.items.first_mut()
+            && !reference.description.is_empty()
+        {
+            choice.description = Some(std::mem::take(&mut reference.description));
+        }
+    }
+}
+
+/// A body that may be left out is not required; it is no null either, which the derived schema
+/// allows.
+fn settle_optional(body: &mut RequestBody) {
+    for content in body.content.values_mut() {
+        if let RefOr::T(content) = content
+            && let Some(RefOr::T(Schema::OneOf(choice))) = &content.schema
+            && let Some(RefOr::Ref(reference)) = choice.items.first()
+        {
+            content.schema = Some(RefOr::Ref(reference.clone()));
+            body.required = Some(Required::False);
         }
     }
 }
@@ -135,9 +171,18 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let has_path = parameters(operation).any(|p| p.parameter_in == ParameterIn::Path);
     let names_resource =
         parameters(operation).any(|p| matches!(p.name.as_str(), "section" | "parent" | "article"));
-    let has_body = operation.request_body.is_some();
     let is_read = *method == HttpMethod::Get;
     let is_delivery_read = is_read && path.starts_with("/v1/") && !needs_token;
+    let is_tagged = is_delivery_read || STATIC.contains(&path);
+    let is_versioned =
+        is_managed && has_path && !path.ends_with("/hits") && !path.ends_with("/reset");
+    let is_list = parameters(operation).any(|p| p.name == "page");
+    let has_body = operation.request_body.is_some();
+    // Actions without members take an empty object, too.
+    let reads_body = has_body || (is_managed && *method == HttpMethod::Post);
+    if let Some(RefOr::T(body)) = &mut operation.request_body {
+        settle_optional(body);
+    }
     operation.security = Some(if needs_token {
         vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]
     } else {
@@ -162,21 +207,21 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
             "There is no such resource that the caller may know of",
         ));
     }
-    if has_body {
+    if reads_body {
         problems.push(("408", "The body did not arrive in time"));
         problems.push(("413", "The body is too large"));
         problems.push((
             "415",
             "The body has a media type or coding that is not taken",
         ));
+    }
+    if has_body {
         problems.push((
             "422",
             "Members are missing or have bad values, all of them at once",
         ));
     }
-    let takes_if_match =
-        is_managed && has_path && !is_read && !path.ends_with("/hits") && !path.ends_with("/reset");
-    if takes_if_match {
+    if is_versioned && !is_read {
         problems.push(("412", "The resource has another version"));
         add_if_match(operation, *method == HttpMethod::Patch);
     }
@@ -184,10 +229,12 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
         problems.push(("428", "The operation needs If-Match"));
     }
     problems.push(("500", "The service failed"));
-    problems.push((
-        "503",
-        "Overloaded, or the database is away; see Retry-After",
-    ));
+    if !STATIC.contains(&path) && path != "/healthz" {
+        problems.push((
+            "503",
+            "Overloaded, or the database is away; see Retry-After",
+        ));
+    }
     for (status, description) in problems {
         if !has_status(operation, status) {
             operation
@@ -205,38 +252,60 @@ fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
             }
             match status.as_str() {
                 "401" => add_header(response, "WWW-Authenticate", "`Bearer`"),
-                "503" => add_header(response, "Retry-After", "Seconds after which to try again"),
+                "503" => {
+                    let seconds = HeaderBuilder::new()
+                        .schema(Some(
+                            ObjectBuilder::new()
+                                .schema_type(Type::Integer)
+                                .minimum(Some(1)),
+                        ))
+                        .description(Some("Seconds after which to try again"))
+                        .build();
+                    response
+                        .headers
+                        .insert("Retry-After".to_owned(), RefOr::T(seconds));
+                }
                 "201" => {
                     add_header(response, "Location", "Where the resource is");
                     add_header(response, "ETag", "The version, in quotes");
                 }
-                "200"
-                    if is_managed
-                        && has_path
-                        && !path.ends_with("/hits")
-                        && !path.ends_with("/reset") =>
-                {
-                    add_header(response, "ETag", "The version, in quotes");
-                }
-                "200" if is_delivery_read => {
-                    add_header(response, "ETag", "Strong entity tag, its own per coding");
-                    add_header(
-                        response,
-                        "Cache-Control",
-                        "How long caches may keep the answer",
-                    );
+                "200" => {
+                    if is_versioned {
+                        add_header(response, "ETag", "The version, in quotes");
+                    }
+                    if is_tagged {
+                        add_header(response, "ETag", "Strong entity tag, its own per coding");
+                        add_header(
+                            response,
+                            "Cache-Control",
+                            "How long caches may keep the answer",
+                        );
+                    }
+                    if is_delivery_read && path.ends_with("{ref}") {
+                        add_header(response, "Last-Modified", "When the resource was changed");
+                    }
+                    if is_list {
+                        add_header(
+                            response,
+                            "Link",
+                            "The `first`, `prev`, `next` and `last` page, where known (RFC 8288)",
+                        );
+                    }
                 }
                 _ => {}
             }
         }
     }
-    if is_delivery_read || path == "/openapi.json" || path.ends_with("jwks.json") {
-        add_not_modified(operation);
+    if is_tagged {
+        add_not_modified(operation, "Strong entity tag, its own per coding");
+    } else if is_versioned && is_read {
+        add_not_modified(operation, "The version, in quotes");
     }
     if is_read && path.contains("{ref}") {
         let moved = ResponseBuilder::new()
             .description("The slug is an old one: the live one is at `Location`, the query is kept")
             .header("Location", header("The live address, path-absolute"))
+            .header("Cache-Control", header("How long caches may keep this"))
             .build();
         operation
             .responses
@@ -258,11 +327,7 @@ fn parameters(operation: &Operation) -> impl Iterator<Item = &Parameter> {
 
 fn header(description: &str) -> utoipa::openapi::Header {
     HeaderBuilder::new()
-        .schema(Some(
-            ObjectBuilder::new()
-                .schema_type(Type::String)
-                .max_length(Some(2200)),
-        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .description(Some(description))
         .build()
 }
@@ -273,10 +338,10 @@ fn add_header(response: &mut Response, name: &str, description: &str) {
         .insert(name.to_owned(), RefOr::T(header(description)));
 }
 
-fn add_not_modified(operation: &mut Operation) {
+fn add_not_modified(operation: &mut Operation, tag: &str) {
     let unchanged = ResponseBuilder::new()
         .description("The client's copy (`If-None-Match`) is still right")
-        .header("ETag", header("Strong entity tag, its own per coding"))
+        .header("ETag", header(tag))
         .build();
     operation
         .responses
@@ -286,12 +351,10 @@ fn add_not_modified(operation: &mut Operation) {
         .name("If-None-Match")
         .parameter_in(ParameterIn::Header)
         .required(utoipa::openapi::Required::False)
-        .description(Some("Entity tags of the copies that the client has"))
-        .schema(Some(
-            ObjectBuilder::new()
-                .schema_type(Type::String)
-                .max_length(Some(2000)),
+        .description(Some(
+            "Entity tags of the copies that the client has, or `*`: 304 where one is still right",
         ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .build();
     operation
         .parameters
@@ -309,12 +372,12 @@ fn add_if_match(operation: &mut Operation, required: bool) {
             utoipa::openapi::Required::False
         })
         .description(Some(
-            "The version that the client has seen, in quotes; `*`: any",
+            "The version that the client has seen, in quotes (its `ETag`), or several; `*`: any",
         ))
         .schema(Some(
             ObjectBuilder::new()
                 .schema_type(Type::String)
-                .max_length(Some(200)),
+                .pattern(Some(IF_MATCH)),
         ))
         .example(Some(json!("\"1\"")))
         .build();

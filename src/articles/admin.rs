@@ -40,10 +40,10 @@ struct ListParams {
     )]
     status: Option<String>,
     /// Only made by this account: its id.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, example = 1)]
     created_by: Option<i64>,
     /// Only with all of these words in the title; ASCII letters in any case.
-    #[param(max_length = 200, example = "港湾")]
+    #[param(min_length = 1, max_length = 200, example = "港湾")]
     q: Option<String>,
     /// `published_at` (of drafts without one: when they were made), `updated_at`, `created_at` or
     /// `title` (Chinese by pinyin), each with `-` for descending.
@@ -161,7 +161,8 @@ fn checked_publication(
 /// same transaction. Without a slug, one is made from the title, Chinese by pinyin. HTML is
 /// sanitised by an allow-list, Markdown is rendered and then sanitised; what was sent is kept.
 #[utoipa::path(
-    tag = "manage articles", operation_id = "createArticle", request_body = ArticleCreate,
+    tag = "manage articles", operation_id = "createArticle",
+    request_body(content = ArticleCreate, description = "The new article"),
     responses(
         (status = 201, description = "The article", body = ManagedArticle),
         (status = 409, description = "The slug or the external id is in use"),
@@ -234,10 +235,13 @@ pub async fn read(
 #[utoipa::path(
     tag = "manage articles", operation_id = "updateArticle",
     params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
-    request_body(content(
-        (ArticlePatch = "application/merge-patch+json"),
-        (ArticlePatch = "application/json"),
-    )),
+    request_body(
+        content(
+            (ArticlePatch = "application/merge-patch+json"),
+            (ArticlePatch = "application/json"),
+        ),
+        description = "What is to change",
+    ),
     responses(
         (status = 200, description = "The article", body = ManagedArticle),
         (status = 409, description = "The slug or the external id is in use"),
@@ -351,11 +355,14 @@ pub async fn delete(
 /// Publish an article
 ///
 /// Makes it public, now or at an instant ahead (`scheduled`). The first time the date is now if
-/// none is given, later it stays. It needs a body or `external_url`. A body is not needed.
+/// none is given, later it stays. The article needs a body or `external_url`.
 #[utoipa::path(
     tag = "manage articles", operation_id = "publishArticle",
     params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
-    request_body = Option<PublishInput>,
+    request_body(
+        content = Option<PublishInput>,
+        description = "From when on, and until when; may be left out",
+    ),
     responses(
         (status = 200, description = "The article", body = ManagedArticle),
         (status = 409, description = "It is in the trash"),
@@ -463,7 +470,7 @@ pub async fn restore(
 #[utoipa::path(
     tag = "manage articles", operation_id = "putExternalArticle",
     params(("external_id" = String, Path, description = "The article's id in the other system", min_length = 1, max_length = 200, pattern = "^[A-Za-z0-9._:~-]+$", example = "cms-2026-0131")),
-    request_body = ArticlePut,
+    request_body(content = ArticlePut, description = "The article as the other system has it"),
     responses(
         (status = 200, description = "The article, replaced", body = ManagedArticle),
         (status = 201, description = "The article, new", body = ManagedArticle),

@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
 use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::clock::SiteZone;
@@ -27,38 +27,55 @@ use super::wire::{Archive, Article, ArticleList, Neighbors, TagList};
 #[allow(dead_code, reason = "documents what `FilterQuery` reads")]
 pub struct FilterParams {
     /// Only articles in this section, by `also_in` too: its id or slug.
-    #[param(max_length = 120, example = "news")]
+    #[param(
+        max_length = 120,
+        pattern = "^([1-9][0-9]{0,17}|[a-z0-9-]*[a-z-][a-z0-9-]*)$",
+        example = "news"
+    )]
     section: Option<String>,
     /// Whether those below it are meant, too.
     #[param(default = true)]
     subsections: Option<bool>,
     /// Only with this tag.
-    #[param(max_length = 60, example = "海洋")]
+    #[param(min_length = 1, max_length = 1000, example = "海洋")]
     tag: Option<String>,
     /// Only with this key word.
-    #[param(max_length = 60)]
+    #[param(min_length = 1, max_length = 1000)]
     keyword: Option<String>,
     /// Only from the source of this name.
-    #[param(max_length = 200)]
+    #[param(min_length = 1, max_length = 1000)]
     source: Option<String>,
     /// Only by this author.
-    #[param(max_length = 200)]
+    #[param(min_length = 1, max_length = 1000)]
     author: Option<String>,
     /// Only in this language (BCP 47).
-    #[param(max_length = 35, example = "zh-CN")]
+    #[param(
+        max_length = 1000,
+        pattern = "^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$",
+        example = "zh-CN"
+    )]
     lang: Option<String>,
     /// Only featured ones, or only others.
     featured: Option<bool>,
     /// Only those that are pinned now, or only others.
     pinned: Option<bool>,
     /// Published at this instant (RFC 3339) or on this day (`YYYY-MM-DD`, the site's) or later.
-    #[param(max_length = 40, example = "2026-01-01")]
+    #[param(
+        pattern = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))?$",
+        example = "2026-01-01"
+    )]
     published_from: Option<String>,
     /// Published before this instant, or on this day or earlier.
-    #[param(max_length = 40, example = "2026-12-31")]
+    #[param(
+        pattern = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]))?$",
+        example = "2026-12-31"
+    )]
     published_to: Option<String>,
     /// Only these: up to 100 ids separated by commas. Unknown ones are left out.
-    #[param(max_length = 1000, pattern = "^[0-9]+(,[0-9]+)*$")]
+    #[param(
+        max_length = 1000,
+        pattern = "^[1-9][0-9]{0,15}(,[1-9][0-9]{0,15}){0,99}$"
+    )]
     ids: Option<String>,
 }
 
@@ -382,6 +399,13 @@ fn cut(all: Vec<i64>, paging: &Paging) -> Found<i64> {
     }
 }
 
+/// An SVG picture.
+// Binary, so that generated clients make a file of it: as text, some would read it as JSON.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[allow(dead_code, reason = "documents what `qr` answers")]
+struct Svg(String);
+
 /// Draw the QR code of an article
 ///
 /// An SVG picture of the article's web address (`links.web`), for opening the page on a phone. 404
@@ -389,7 +413,7 @@ fn cut(all: Vec<i64>, paging: &Paging) -> Found<i64> {
 #[utoipa::path(
     tag = "articles", operation_id = "getArticleQr",
     params(("ref" = String, Path, description = "Id or slug of the article", max_length = 120, example = "12")),
-    responses((status = 200, description = "The picture", body = String, content_type = "image/svg+xml")),
+    responses((status = 200, description = "The picture", body = inline(Svg), content_type = "image/svg+xml")),
 )]
 #[get("/v1/articles/{ref}/qr.svg")]
 pub async fn qr(
@@ -431,7 +455,11 @@ fn draw(address: &str) -> ApiResult<String> {
 #[allow(dead_code, reason = "documents what `SectionQuery` reads")]
 struct SectionParams {
     /// Only articles in this section and below it: its id or slug.
-    #[param(max_length = 120, example = "news")]
+    #[param(
+        max_length = 120,
+        pattern = "^([1-9][0-9]{0,17}|[a-z0-9-]*[a-z-][a-z0-9-]*)$",
+        example = "news"
+    )]
     section: Option<String>,
 }
 

@@ -9,6 +9,18 @@ use crate::hits::wire::HitCount;
 use crate::http::fields::{Check, Member, Object};
 use crate::sections::wire::{Breadcrumb, SectionRef};
 
+/// A key word or tag, up to 60 characters.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 60)]
+#[allow(dead_code, reason = "documents what `Check::lines` takes")]
+pub struct Term(String);
+
+/// An address on an older site.
+#[derive(ToSchema)]
+#[schema(min_length = 1, max_length = 2000)]
+#[allow(dead_code, reason = "documents what `Check::lines` takes")]
+struct LegacyUrl(String);
+
 /// A picture that stands for an article or section.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"url": "https://img.example.com/harbour.jpg", "alt": "清晨的港湾", "width": 1200, "height": 675}))]
@@ -32,7 +44,7 @@ pub struct Cover {
 #[serde(deny_unknown_fields)]
 pub struct CoverInput {
     /// Its address: absolute, or a path from the site's root.
-    #[schema(required, value_type = String, min_length = 1, max_length = 2000)]
+    #[schema(required, value_type = String, max_length = 2000, pattern = r"^(https?://[^\s/]\S*|/([^/\\\s][^\\\s]*)?)$")]
     #[serde(default)]
     pub url: Member<String>,
     /// What it shows, for those who can't see it.
@@ -110,7 +122,7 @@ pub struct SourceInput {
     #[serde(default)]
     pub name: Member<String>,
     /// Its web address.
-    #[schema(value_type = Option<String>, max_length = 2000)]
+    #[schema(value_type = Option<String>, max_length = 2000, pattern = r"^(https?://[^\s/]\S*)?$")]
     #[serde(default)]
     pub url: Member<String>,
 }
@@ -159,7 +171,7 @@ pub struct AttachmentInput {
     #[serde(default)]
     pub name: Member<String>,
     /// Its address: absolute, or a path from the site's root.
-    #[schema(required, value_type = String, min_length = 1, max_length = 2000)]
+    #[schema(required, value_type = String, max_length = 2000, pattern = r"^(https?://[^\s/]\S*|/([^/\\\s][^\\\s]*)?)$")]
     #[serde(default)]
     pub url: Member<String>,
     /// Its media type (RFC 6838).
@@ -456,10 +468,10 @@ macro_rules! reader_schema {
             #[schema(required, nullable, max_length = 200)]
             pub editor: Option<String>,
             /// Key words.
-            #[schema(max_items = 30)]
+            #[schema(inline, value_type = Vec<Term>, max_items = 30)]
             pub keywords: Vec<String>,
             /// Tags.
-            #[schema(max_items = 30)]
+            #[schema(inline, value_type = Vec<Term>, max_items = 30)]
             pub tags: Vec<String>,
             /// The picture that stands for it.
             #[schema(required, nullable)]
@@ -690,10 +702,10 @@ macro_rules! managed_schema {
             #[schema(required, nullable, max_length = 200)]
             pub editor: Option<String>,
             /// Key words.
-            #[schema(max_items = 30)]
+            #[schema(inline, value_type = Vec<Term>, max_items = 30)]
             pub keywords: Vec<String>,
             /// Tags.
-            #[schema(max_items = 30)]
+            #[schema(inline, value_type = Vec<Term>, max_items = 30)]
             pub tags: Vec<String>,
             /// The picture that stands for it.
             #[schema(required, nullable)]
@@ -714,7 +726,7 @@ macro_rules! managed_schema {
             #[schema(required, nullable)]
             pub seo: Option<Seo>,
             /// Addresses that it had on older sites.
-            #[schema(max_items = 50)]
+            #[schema(inline, value_type = Vec<LegacyUrl>, max_items = 50)]
             pub legacy_urls: Vec<String>,
             /// Its id in the system that pushes it.
             #[schema(required, nullable, max_length = 200)]
@@ -815,7 +827,12 @@ crate::list_of! {
 macro_rules! article_input {
     (
         $(#[$meta:meta])* $name:ident
-        { title: $(#[$title:meta])* ; section_id: $(#[$section:meta])* ; $($extra:tt)* }
+        {
+            title: $(#[$title:meta])* ;
+            section_id: $(#[$section:meta])* ;
+            slug: $(#[$slug:meta])* ;
+            $($extra:tt)*
+        }
     ) => {
         #[derive(Debug, Default, Deserialize, ToSchema)]
         #[serde(deny_unknown_fields)]
@@ -833,9 +850,7 @@ macro_rules! article_input {
             #[schema(value_type = Option<Vec<i64>>, max_items = 20)]
             #[serde(default)]
             pub also_in: Member<Vec<i64>>,
-            /// The slug; left out: made from the title. A new one leaves the old one leading
-            /// here.
-            #[schema(value_type = Option<String>, max_length = 120, pattern = "^[a-z0-9-]*$")]
+            $(#[$slug])*
             #[serde(default)]
             pub slug: Member<String>,
             /// The subtitle.
@@ -862,12 +877,12 @@ macro_rules! article_input {
             #[schema(value_type = Option<String>, max_length = 200)]
             #[serde(default)]
             pub editor: Member<String>,
-            /// Key words, up to 60 characters each.
-            #[schema(value_type = Option<Vec<String>>, max_items = 30)]
+            /// Key words.
+            #[schema(inline, value_type = Option<Vec<Term>>, max_items = 30)]
             #[serde(default)]
             pub keywords: Member<Vec<String>>,
-            /// Tags, up to 60 characters each.
-            #[schema(value_type = Option<Vec<String>>, max_items = 30)]
+            /// Tags.
+            #[schema(inline, value_type = Option<Vec<Term>>, max_items = 30)]
             #[serde(default)]
             pub tags: Member<Vec<String>>,
             /// The picture that stands for it.
@@ -875,15 +890,15 @@ macro_rules! article_input {
             #[serde(default)]
             pub cover: Member<Object<CoverInput>>,
             /// Its language (BCP 47); left out: the site's.
-            #[schema(value_type = Option<String>, max_length = 35)]
+            #[schema(value_type = Option<String>, max_length = 35, pattern = "^([A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)?$")]
             #[serde(default)]
             pub lang: Member<String>,
             /// Where the title links to instead of the article's own page.
-            #[schema(value_type = Option<String>, max_length = 2000)]
+            #[schema(value_type = Option<String>, max_length = 2000, pattern = r"^(https?://[^\s/]\S*)?$")]
             #[serde(default)]
             pub external_url: Member<String>,
             /// The address that search engines are to keep.
-            #[schema(value_type = Option<String>, max_length = 2000)]
+            #[schema(value_type = Option<String>, max_length = 2000, pattern = r"^(https?://[^\s/]\S*)?$")]
             #[serde(default)]
             pub canonical_url: Member<String>,
             /// Files that go with it.
@@ -894,8 +909,8 @@ macro_rules! article_input {
             #[schema(value_type = Option<SeoInput>)]
             #[serde(default)]
             pub seo: Member<Object<SeoInput>>,
-            /// Addresses that it had on older sites, up to 2,000 characters each.
-            #[schema(value_type = Option<Vec<String>>, max_items = 50)]
+            /// Addresses that it had on older sites.
+            #[schema(inline, value_type = Option<Vec<LegacyUrl>>, max_items = 50)]
             #[serde(default)]
             pub legacy_urls: Member<Vec<String>>,
             /// Its id in the system that pushes it; unique.
@@ -967,6 +982,9 @@ article_input! {
     ArticleCreate {
         title: #[schema(required, value_type = String, min_length = 1, max_length = 300)];
         section_id: #[schema(required, value_type = i64, minimum = 1)];
+        slug:
+            /// The slug; left out: made from the title.
+            #[schema(value_type = Option<String>, max_length = 120, pattern = "^[a-z0-9-]*[a-z-][a-z0-9-]*$")];
         /// Publishes it in the same transaction.
         #[schema(value_type = Option<PublishInput>)]
         #[serde(default)]
@@ -981,6 +999,9 @@ article_input! {
     ArticlePut {
         title: #[schema(required, value_type = String, min_length = 1, max_length = 300)];
         section_id: #[schema(required, value_type = i64, minimum = 1)];
+        slug:
+            /// The slug; left out: the one it has, or made from the title.
+            #[schema(value_type = Option<String>, max_length = 120, pattern = "^[a-z0-9-]*[a-z-][a-z0-9-]*$")];
         /// Publishes it in the same transaction.
         #[schema(value_type = Option<PublishInput>)]
         #[serde(default)]
@@ -994,6 +1015,9 @@ article_input! {
     ArticlePatch {
         title: #[schema(value_type = String, min_length = 1, max_length = 300)];
         section_id: #[schema(value_type = i64, minimum = 1)];
+        slug:
+            /// The slug; can't be null. The old one goes on leading here.
+            #[schema(value_type = String, max_length = 120, pattern = "^[a-z0-9-]*[a-z-][a-z0-9-]*$")];
     }
 }
 

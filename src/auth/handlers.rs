@@ -21,7 +21,8 @@ use super::{Caller, unauthorized};
 /// session for 30 days. The answer is the same, and takes the same time, for a wrong password and
 /// for an account that does not exist.
 #[utoipa::path(
-    tag = "auth", operation_id = "login", request_body = LoginRequest,
+    tag = "auth", operation_id = "login",
+    request_body(content = LoginRequest, description = "E-mail address and password"),
     responses(
         (status = 200, description = "Signed in", body = Tokens),
         (status = 401, description = "E-mail and password do not match an active account"),
@@ -84,7 +85,8 @@ fn tokens(app: &App, opened: Opened) -> ApiResult<Json<Tokens>> {
 /// that comes again within 10 seconds is answered with 409 and does no harm; later it ends the
 /// whole session.
 #[utoipa::path(
-    tag = "auth", operation_id = "refreshTokens", request_body = RefreshRequest,
+    tag = "auth", operation_id = "refreshTokens",
+    request_body(content = RefreshRequest, description = "The session's refresh token"),
     responses(
         (status = 200, description = "The session's next tokens", body = Tokens),
         (status = 401, description = "The refresh token is unknown, expired or revoked"),

@@ -36,7 +36,11 @@ const SORTS: &[(&str, ManagedSort)] = &[
 #[allow(dead_code, reason = "documents what `ListQuery` reads")]
 struct ListParams {
     /// Only articles in this section and below it: its id or slug.
-    #[param(max_length = 120, example = "news")]
+    #[param(
+        max_length = 120,
+        pattern = "^([1-9][0-9]{0,17}|[a-z0-9-]*[a-z-][a-z0-9-]*)$",
+        example = "news"
+    )]
     section: Option<String>,
     /// `-hits` (the most viewed first), `hits` or `id`.
     #[param(pattern = "^(-?hits|id)$", default = "-hits", example = "-hits")]
@@ -169,7 +173,7 @@ fn checked_reason(check: &mut Check, reason: Option<String>) -> Option<String> {
 #[utoipa::path(
     tag = "manage hits", operation_id = "setHitBaseline",
     params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
-    request_body = BaselineInput,
+    request_body(content = BaselineInput, description = "The baseline, and why"),
     responses((status = 200, description = "The count", body = ManagedHitCount)),
 )]
 #[put("/v1/admin/articles/{id}/hits")]
@@ -200,7 +204,7 @@ pub async fn set_baseline(
 #[utoipa::path(
     tag = "manage hits", operation_id = "resetHits",
     params(("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12)),
-    request_body = ResetInput,
+    request_body(content = ResetInput, description = "Why"),
     responses((status = 200, description = "The count", body = ManagedHitCount)),
 )]
 #[post("/v1/admin/articles/{id}/hits/reset")]

@@ -58,7 +58,10 @@ fn check_hit_id(check: &mut Check, pointer: &str, id: &str) -> Option<String> {
 #[utoipa::path(
     tag = "hits", operation_id = "recordHit",
     params(("ref" = String, Path, description = "Id or slug of the article", max_length = 120, example = "12")),
-    request_body(content((HitInput = "application/json"), (HitInput = "text/plain"))),
+    request_body(
+        content((Option<HitInput> = "application/json"), (Option<HitInput> = "text/plain")),
+        description = "Where it was viewed, and what the client calls it; may be left out",
+    ),
     responses((status = 200, description = "What became of it, and the count with it", body = HitResult)),
 )]
 #[post("/v1/articles/{ref}/hits")]
@@ -107,7 +110,10 @@ pub async fn record_one(
 /// that a batch that is sent again counts once.
 #[utoipa::path(
     tag = "hits", operation_id = "recordHits",
-    request_body(content((HitBatch = "application/json"), (HitBatch = "text/plain"))),
+    request_body(
+        content((HitBatch = "application/json"), (HitBatch = "text/plain")),
+        description = "The views",
+    ),
     responses((status = 200, description = "What became of each", body = HitBatchResult)),
 )]
 #[post("/v1/hits")]
@@ -220,7 +226,11 @@ pub async fn read_one(
 #[allow(dead_code, reason = "documents what `CountsQuery` reads")]
 struct CountsParams {
     /// Ids of up to 100 articles, separated by commas.
-    #[param(max_length = 1000, pattern = "^[0-9]+(,[0-9]+)*$", example = "12,13")]
+    #[param(
+        max_length = 1000,
+        pattern = "^[1-9][0-9]{0,15}(,[1-9][0-9]{0,15}){0,99}$",
+        example = "12,13"
+    )]
     article_ids: String,
 }
 
@@ -329,7 +339,11 @@ struct TopParams {
     )]
     window: Option<String>,
     /// Only articles in this section and below it: its id or slug.
-    #[param(max_length = 120, example = "news")]
+    #[param(
+        max_length = 120,
+        pattern = "^([1-9][0-9]{0,17}|[a-z0-9-]*[a-z-][a-z0-9-]*)$",
+        example = "news"
+    )]
     section: Option<String>,
     /// The most articles to return.
     #[param(minimum = 1, maximum = 100, default = 10, example = 10)]
@@ -411,10 +425,17 @@ struct DailyParams {
     #[param(value_type = Option<String>, format = Date, example = "2026-01-31")]
     to: Option<NaiveDate>,
     /// Only views of this article: its id or slug. Not together with `section`.
-    #[param(max_length = 120, example = "12")]
+    #[param(
+        max_length = 120,
+        pattern = "^([1-9][0-9]{0,17}|[a-z0-9-]*[a-z-][a-z0-9-]*)$"
+    )]
     article: Option<String>,
     /// Only views of articles in this section and below it: its id or slug.
-    #[param(max_length = 120, example = "news")]
+    #[param(
+        max_length = 120,
+        pattern = "^([1-9][0-9]{0,17}|[a-z0-9-]*[a-z-][a-z0-9-]*)$",
+        example = "news"
+    )]
     section: Option<String>,
 }
 

@@ -112,7 +112,7 @@ pub struct HitBatch {
 #[serde(deny_unknown_fields)]
 pub struct HitBatchItem {
     /// The article.
-    #[schema(required, value_type = i64, minimum = 1)]
+    #[schema(required, value_type = i64)]
     pub article_id: Option<i64>,
     /// What the client calls this view: a batch that is sent again counts once.
     #[schema(required, value_type = String, min_length = 1, max_length = 64)]

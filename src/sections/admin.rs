@@ -30,7 +30,11 @@ const MAX_AGE_DAYS: i64 = 36_500;
 #[allow(dead_code, reason = "documents what `ListQuery` reads")]
 struct ListParams {
     /// Only the children of this section: its id or slug.
-    #[param(max_length = 120, example = "news")]
+    #[param(
+        max_length = 120,
+        pattern = "^([1-9][0-9]{0,17}|[a-z0-9-]*[a-z-][a-z0-9-]*)$",
+        example = "news"
+    )]
     parent: Option<String>,
     /// Only sections with so many above them: 0 is the top.
     #[param(minimum = 0, maximum = 7, example = 0)]
@@ -99,7 +103,8 @@ pub async fn list(
 /// Made with a name and what else is given. Without a slug, one is made from the name, Chinese by
 /// pinyin. The tree has at most 10,000 sections on 8 levels.
 #[utoipa::path(
-    tag = "manage sections", operation_id = "createSection", request_body = SectionCreate,
+    tag = "manage sections", operation_id = "createSection",
+    request_body(content = SectionCreate, description = "The new section"),
     responses(
         (status = 201, description = "The section", body = ManagedSection),
         (status = 409, description = "The slug is in use"),
@@ -246,10 +251,13 @@ pub async fn read(
 #[utoipa::path(
     tag = "manage sections", operation_id = "updateSection",
     params(("id" = i64, Path, description = "Id of the section", minimum = 1, example = 4)),
-    request_body(content(
-        (SectionPatch = "application/merge-patch+json"),
-        (SectionPatch = "application/json"),
-    )),
+    request_body(
+        content(
+            (SectionPatch = "application/merge-patch+json"),
+            (SectionPatch = "application/json"),
+        ),
+        description = "What is to change",
+    ),
     responses(
         (status = 200, description = "The section", body = ManagedSection),
         (status = 409, description = "The slug is in use"),
@@ -375,7 +383,7 @@ pub async fn delete(
 #[utoipa::path(
     tag = "manage sections", operation_id = "moveSection",
     params(("id" = i64, Path, description = "Id of the section", minimum = 1, example = 4)),
-    request_body = SectionMove,
+    request_body(content = SectionMove, description = "Where to"),
     responses(
         (status = 200, description = "The section", body = ManagedSection),
         (status = 409, description = "The new place is the section itself or below it"),

@@ -28,7 +28,11 @@ use super::{Resolved, resolve_shown, shown_filter};
 #[allow(dead_code, reason = "documents what `ListQuery` reads")]
 struct ListParams {
     /// Only the children of this section: its id or slug.
-    #[param(max_length = 120, example = "news")]
+    #[param(
+        max_length = 120,
+        pattern = "^([1-9][0-9]{0,17}|[a-z0-9-]*[a-z-][a-z0-9-]*)$",
+        example = "news"
+    )]
     parent: Option<String>,
     /// Only sections with so many above them: 0 is the top.
     #[param(minimum = 0, maximum = 7, example = 0)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::articles::wire::{ArticleSummary, Cover, CoverInput};
+use crate::articles::wire::{ArticleSummary, Cover, CoverInput, Term};
 use crate::db::Timestamp;
 use crate::http::fields::{Member, Object};
 
@@ -106,7 +106,7 @@ macro_rules! section_schema {
             #[schema(required, nullable, max_length = 2000)]
             pub description: Option<String>,
             /// Key words.
-            #[schema(max_items = 30)]
+            #[schema(inline, value_type = Vec<Term>, max_items = 30)]
             pub keywords: Vec<String>,
             /// The portal's type of column; free text.
             #[schema(required, nullable, max_length = 60)]
@@ -220,7 +220,7 @@ pub struct ManagedSection {
     #[schema(required, nullable, max_length = 2000)]
     pub description: Option<String>,
     /// Key words.
-    #[schema(max_items = 30)]
+    #[schema(inline, value_type = Vec<Term>, max_items = 30)]
     pub keywords: Vec<String>,
     /// The portal's type of column; free text.
     #[schema(required, nullable, max_length = 60)]
@@ -288,7 +288,7 @@ pub struct SectionCreate {
     #[serde(default)]
     pub position: Member<i64>,
     /// The slug; left out: made from the name.
-    #[schema(value_type = Option<String>, max_length = 120, pattern = "^[a-z0-9-]*$")]
+    #[schema(value_type = Option<String>, max_length = 120, pattern = "^[a-z0-9-]*[a-z-][a-z0-9-]*$")]
     #[serde(default)]
     pub slug: Member<String>,
     /// Whether readers may see it; left out: yes.
@@ -300,7 +300,7 @@ pub struct SectionCreate {
     #[serde(default)]
     pub description: Member<String>,
     /// Key words.
-    #[schema(value_type = Option<Vec<String>>, max_items = 30)]
+    #[schema(inline, value_type = Option<Vec<Term>>, max_items = 30)]
     #[serde(default)]
     pub keywords: Member<Vec<String>>,
     /// The portal's type of column; free text.
@@ -327,7 +327,7 @@ pub struct SectionPatch {
     #[serde(default)]
     pub name: Member<String>,
     /// The slug; can't be null. The old one goes on leading here.
-    #[schema(value_type = String, max_length = 120, pattern = "^[a-z0-9-]*$")]
+    #[schema(value_type = String, max_length = 120, pattern = "^[a-z0-9-]*[a-z-][a-z0-9-]*$")]
     #[serde(default)]
     pub slug: Member<String>,
     /// Whether readers may see it; can't be null.
@@ -339,7 +339,7 @@ pub struct SectionPatch {
     #[serde(default)]
     pub description: Member<String>,
     /// Key words; null is none.
-    #[schema(value_type = Option<Vec<String>>, max_items = 30)]
+    #[schema(inline, value_type = Option<Vec<Term>>, max_items = 30)]
     #[serde(default)]
     pub keywords: Member<Vec<String>>,
     /// The portal's type of column; free text.
