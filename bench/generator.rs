@@ -6,6 +6,7 @@ use lanmu::articles::wire::{BodyFormat, Edits, NewBody, Publication, Source};
 use lanmu::clock::SiteZone;
 use lanmu::db::{Conn, Timestamp};
 use lanmu::error::ApiResult;
+use lanmu::http::fields::Check;
 use lanmu::http::reference::Slug;
 use lanmu::{hits, sections};
 
@@ -120,7 +121,7 @@ pub fn sections(conn: &mut Conn, now: Timestamp) -> ApiResult<Vec<i64>> {
             slug,
             edits,
         };
-        let id = sections::store::create(conn, new, now)?.id;
+        let id = sections::store::create(conn, new, Check::default(), now)?.id;
         ids.push(id);
         ApiResult::Ok(id)
     };
@@ -154,13 +155,13 @@ pub fn articles(
         // One in fifty is a draft.
         let publication = (index % 50 != 49).then_some(Publication {
             published_at: Some(published_at),
-            expires_at: None,
+            ..Publication::default()
         });
         let writer = Writer {
             user_id: None,
             now: published_at,
         };
-        let stored = create(conn, edits, publication, writer)?;
+        let stored = create(conn, edits, publication, writer, Check::default())?;
         let views = 1 + i64::try_from(numbers.below(40) * numbers.below(40)).unwrap_or(0);
         let days = 1 + numbers.below(5);
         for day in 0..days {

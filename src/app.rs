@@ -40,10 +40,19 @@ pub enum StartError {
     Database(#[from] DbError),
     /// The signing key can't be used.
     #[error("LANMU_SIGNING_KEY_FILE {0}")]
-    Key(#[from] KeyError),
+    Key(#[source] KeyError),
     /// Something else.
     #[error("{0}")]
     Other(String),
+}
+
+impl From<KeyError> for StartError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Database(cause) => cause.into(),
+            error => Self::Key(error),
+        }
+    }
 }
 
 impl From<diesel::result::Error> for StartError {

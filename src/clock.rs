@@ -32,7 +32,7 @@ impl Clock {
             )]
             Self::System => Timestamp::new(Utc::now()),
             Self::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst))
-                .expect("a test sets the clock within the years 1 to 9999"),
+                .expect("a test sets the clock within the years 1000 to 9999"),
         }
     }
 
@@ -75,18 +75,30 @@ impl SiteZone {
         self.start_of_day(day.checked_add_days(Days::new(1)).unwrap_or(day))
     }
 
-    /// The instants at which the site's month begins and ends (exclusive).
-    pub fn month(self, year: i32, month: u32) -> Option<(Timestamp, Timestamp)> {
-        let first = NaiveDate::from_ymd_opt(year, month, 1)?;
-        let next = first.checked_add_months(Months::new(1))?;
-        Some((self.start_of_day(first), self.start_of_day(next)))
+    /// The site's months, from that of this instant on.
+    pub fn months_from(self, at: Timestamp) -> impl Iterator<Item = Month> {
+        let first = self.day(at).with_day(1);
+        let days = std::iter::successors(first, |day| day.checked_add_months(Months::new(1)));
+        days.map(move |day| Month {
+            year: day.year(),
+            month: day.month(),
+            begins: self.start_of_day(day),
+            ends: self.start_of_day(day.checked_add_months(Months::new(1)).unwrap_or(day)),
+        })
     }
+}
 
-    /// Year and month of the site's calendar at this instant.
-    pub fn year_month(self, at: Timestamp) -> (i32, u32) {
-        let day = self.day(at);
-        (day.year(), day.month())
-    }
+/// A month of the site's calendar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Month {
+    /// The year.
+    pub year: i32,
+    /// The month, from 1.
+    pub month: u32,
+    /// Its first instant.
+    pub begins: Timestamp,
+    /// The first instant after it.
+    pub ends: Timestamp,
 }
 
 /// The earliest instant whose local time is `local` or, in a gap, the first after the gap.

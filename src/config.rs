@@ -120,7 +120,7 @@ impl Config {
             Err(error) => {
                 return Err(ConfigError {
                     name: ".env",
-                    problem: format!("can't be read: {error}"),
+                    problem: unreadable(&error),
                 });
             }
         }
@@ -205,6 +205,16 @@ impl Config {
             pool_size: self.db_connections,
             wait: self.db_wait,
         }
+    }
+}
+
+/// Why `.env` can't be read. The line itself may hold a secret and is not told.
+fn unreadable(error: &dotenvy::Error) -> String {
+    match error {
+        dotenvy::Error::LineParse(_, index) => {
+            format!("has a line that is no NAME=value, at its character {index}")
+        }
+        other => format!("can't be read: {other}"),
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::db::DbError;
+use crate::db::{DbError, dialect};
 
 /// What handlers return.
 pub type ApiResult<T> = Result<T, ApiError>;
@@ -143,6 +143,8 @@ fault_codes! {
     UseMove = "use_move";
     /// Not JSON at all.
     MalformedJson = "malformed_json";
+    /// More elements stand within each other than allowed.
+    TooDeep = "too_deep";
     /// The tree would be too deep or too large.
     TreeTooLarge = "tree_too_large";
 }
@@ -388,26 +390,13 @@ impl From<diesel::result::Error> for ApiError {
                 tracing::error!(cause = info.message(), "the database went away");
                 Self::Unavailable(5)
             }
-            // PostgreSQL's statement_timeout and lock_timeout, SQLite's busy_timeout.
-            Error::DatabaseError(_, info) if is_overload(info.message()) => {
-                tracing::error!(cause = info.message(), "the database is overloaded");
+            _ if dialect::is_contention(&error) => {
+                tracing::error!(cause = %error, "the database is overloaded");
                 Self::Unavailable(2)
             }
             _ => Self::Internal(error.to_string()),
         }
     }
-}
-
-fn is_overload(message: &str) -> bool {
-    [
-        "statement timeout",
-        "lock timeout",
-        "database is locked",
-        "could not serialize",
-        "deadlock detected",
-    ]
-    .iter()
-    .any(|sign| message.contains(sign))
 }
 
 #[cfg(test)]

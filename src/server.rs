@@ -18,11 +18,13 @@ use crate::http::frame::{Routes, fallback, frame};
 use crate::http::params::Params;
 use crate::{articles, auth, hits, openapi, sections, site};
 
-/// How long a client may take to send a request's head, or to close its side of a connection.
+/// How long a client may take to send a request's head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+/// How long a client may take to close its side of a connection.
+const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// How long an idle connection is kept.
 const IDLE_TIME: Duration = Duration::from_secs(30);
-/// How often hit ids and visits that are past are deleted.
+/// How often hit ids, visits and sessions that are past are deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
 /// Mounts every feature. Mounting a route puts it into the OpenAPI document.
@@ -89,7 +91,7 @@ pub async fn run(
     })
     .workers(workers)
     .client_request_timeout(HEAD_TIME)
-    .client_disconnect_timeout(Duration::from_secs(2))
+    .client_disconnect_timeout(CLOSE_TIME)
     .keep_alive(IDLE_TIME)
     .shutdown_timeout(shutdown.as_secs())
     .disable_signals()
@@ -99,9 +101,14 @@ pub async fn run(
     let tidying = actix_web::rt::spawn(async move {
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
-            match hits::tidy(&app).await {
-                Ok(deleted) => tracing::debug!(deleted, "tidied"),
-                Err(error) => tracing::error!(%error, "tidying failed"),
+            for (what, done) in [
+                ("hits", hits::tidy(&app).await),
+                ("sessions", auth::tidy(&app).await),
+            ] {
+                match done {
+                    Ok(deleted) => tracing::debug!(what, deleted, "tidied"),
+                    Err(error) => tracing::error!(what, %error, "tidying failed"),
+                }
             }
         }
     });

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::articles;
 use crate::error::{ApiError, ApiResult};
 use crate::hits;
-use crate::http::answer::Delivery;
+use crate::http::answer::{Delivery, revalidated};
 use crate::http::params::Params;
 use crate::sections;
 use crate::visibility::{SITE, deliver};
@@ -52,7 +52,7 @@ pub struct SiteInfo {
 
 /// Read about the site
 ///
-/// Its name, language and time zone, and what it holds.
+/// Its name, language and time zone, and what it holds. The hit count is as of the answer.
 #[utoipa::path(
     tag = "site", operation_id = "getSite",
     responses((status = 200, description = "The site", body = SiteInfo)),
@@ -60,7 +60,7 @@ pub struct SiteInfo {
 #[get("/v1/site")]
 async fn site(app: Data<App>, req: HttpRequest, _: Params<()>) -> ApiResult<HttpResponse> {
     let site = app.config.site.clone();
-    deliver(&app, &req, app.config.cache_section, move |conn, now| {
+    let answer = deliver(&app, &req, app.config.cache_section, move |conn, now| {
         let tree = sections::store::tree(conn)?;
         let counts = articles::store::counts(conn, &[SITE], now)?;
         let shown = tree.rows().iter().filter(|row| row.shown).count();
@@ -74,8 +74,8 @@ async fn site(app: Data<App>, req: HttpRequest, _: Params<()>) -> ApiResult<Http
             section_count: i64::try_from(shown).unwrap_or(i64::MAX),
             hit_count: hits::site_total(conn, now)?,
         })
-    })
-    .await
+    });
+    Ok(revalidated(answer.await?))
 }
 
 /// How the service is.

@@ -51,7 +51,8 @@ pub fn old(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<Opti
         .optional()
 }
 
-/// The first of `wanted`, `wanted-2`, `wanted-3`, … that nothing has or had.
+/// One of `wanted`, `wanted-2`, `wanted-3`, … that nothing has or had: the first where they were
+/// taken in turn.
 pub fn free(conn: &mut Conn, resource: Resource, wanted: &Slug) -> QueryResult<Slug> {
     let mut taken = |n: u64| -> QueryResult<bool> {
         let slug = wanted.numbered(n);

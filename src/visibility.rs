@@ -67,10 +67,12 @@ pub async fn deliver<F>(
 where
     F: FnOnce(&mut Conn, Timestamp) -> ApiResult<Delivery> + Send + 'static,
 {
-    let now = app.clock.now();
+    let clock = app.clock.clone();
     let (result, edge) = app
         .db
         .read(move |conn| {
+            // Taken here: the unit may have waited for its connection.
+            let now = clock.now();
             let edge = next_edge(conn, now)?;
             // An answer of 404 or 308 is one, too: only faults of the database end the unit.
             Ok::<_, ApiError>(match work(conn, now) {
@@ -79,7 +81,7 @@ where
             })
         })
         .await?;
-    let cache_control = cache_control(policy, now, edge);
+    let cache_control = cache_control(policy, app.clock.now(), edge);
     match result {
         Ok(delivery) => delivery.answer(req.headers(), &cache_control),
         Err(error @ ApiError::Moved(_)) => Err(error),

@@ -12,10 +12,10 @@ use crate::http::body::{Body, MergePatch, OptionalBody};
 use crate::http::fields::{Check, Member, Object};
 use crate::http::paging::{Paging, PagingParams};
 use crate::http::params::{FromParams, Params, Reader};
-use crate::http::precondition::{IfMatch, RequiredIfMatch};
-use crate::http::reference::path_id;
+use crate::http::precondition::{Conditional, IfMatch};
 use crate::sections;
 
+use super::ArticleId;
 use super::handlers::{FilterParams, FilterQuery};
 use super::lists::{self, Direction, ManagedFilter, ManagedSort};
 use super::rules::{Action, Status};
@@ -180,7 +180,6 @@ pub async fn create(
     let asked = std::mem::take(&mut body.publish);
     let edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
     let publication = checked_publication(&mut check, &caller.caller, asked)?;
-    check.finish()?;
     let now = app.clock.now();
     let writer = Writer {
         user_id: Some(caller.caller.user_id),
@@ -188,7 +187,7 @@ pub async fn create(
     };
     let stored = app
         .db
-        .write(move |conn| store::create(conn, edits, publication, writer))
+        .write(move |conn| store::create(conn, edits, publication, writer, check))
         .await?;
     created(stored, now)
 }
@@ -213,10 +212,10 @@ pub async fn read(
     _: Can<ReadContent>,
     app: Data<App>,
     req: HttpRequest,
-    path: Path<String>,
+    id: ArticleId,
     _: Params<()>,
 ) -> ApiResult<HttpResponse> {
-    let (id, now) = (path_id(&path, "article")?, app.clock.now());
+    let (id, now) = (id.0, app.clock.now());
     let stored = app.db.read(move |conn| store::find(conn, id)).await?;
     let article = lists::managed(stored, now);
     // Time alone changes the status, so the version doesn't tell whether the client is up to date.
@@ -251,23 +250,22 @@ pub async fn read(
 pub async fn patch(
     caller: Can<WriteContent>,
     app: Data<App>,
-    path: Path<String>,
-    _: Params<()>,
-    if_match: RequiredIfMatch,
+    id: ArticleId,
+    asked: Conditional,
     body: MergePatch<ArticlePatch>,
 ) -> ApiResult<HttpResponse> {
-    let (id, now) = (path_id(&path, "article")?, app.clock.now());
+    let if_match = asked.if_match.required()?;
+    let (id, now) = (id.0, app.clock.now());
     let locale = app.config.site.locale.clone();
     let (caller, body) = (caller.caller, body.0);
     let stored = app
         .db
         .write(move |conn| {
             let was = store::find(conn, id)?;
-            if_match.0.check(was.row.version)?;
+            if_match.check(was.row.version)?;
             let mut check = Check::default();
             let before = was.edits(&locale);
             let edits = body.apply(&mut check, before.clone());
-            check.finish()?;
             let moves_date = edits.published_at != before.published_at;
             if was.row.status_at(now).is_released() || moves_date {
                 may_publish(&caller)?;
@@ -276,7 +274,7 @@ pub async fn patch(
                 user_id: Some(caller.user_id),
                 now,
             };
-            store::update(conn, &was, edits, None, writer)
+            store::update(conn, &was, edits, None, writer, check)
         })
         .await?;
     answer(stored, now)
@@ -329,12 +327,12 @@ impl FromParams for DeleteQuery {
 pub async fn delete(
     caller: Can<WriteContent>,
     app: Data<App>,
-    path: Path<String>,
-    query: Params<DeleteQuery>,
-    if_match: IfMatch,
+    id: ArticleId,
+    asked: Conditional<DeleteQuery>,
 ) -> ApiResult<HttpResponse> {
-    let (id, now) = (path_id(&path, "article")?, app.clock.now());
-    let permanent = query.0.permanent;
+    let if_match = asked.if_match;
+    let (id, now) = (id.0, app.clock.now());
+    let permanent = asked.query.permanent;
     app.db
         .write(move |conn| {
             let was = store::find(conn, id)?;
@@ -372,12 +370,12 @@ pub async fn delete(
 pub async fn publish(
     _: Can<Publish>,
     app: Data<App>,
-    path: Path<String>,
-    _: Params<()>,
-    if_match: IfMatch,
+    id: ArticleId,
+    asked: Conditional,
     body: OptionalBody<PublishInput>,
 ) -> ApiResult<HttpResponse> {
-    let (id, now) = (path_id(&path, "article")?, app.clock.now());
+    let if_match = asked.if_match;
+    let (id, now) = (id.0, app.clock.now());
     let mut check = Check::default();
     let publication = body.0.checked(&mut check, "");
     check.finish()?;
@@ -425,18 +423,12 @@ pub struct NoMembers {}
 pub async fn unpublish(
     _: Can<Publish>,
     app: Data<App>,
-    path: Path<String>,
-    _: Params<()>,
-    if_match: IfMatch,
+    id: ArticleId,
+    asked: Conditional,
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
-    take(
-        &app,
-        path_id(&path, "article")?,
-        if_match,
-        Action::Unpublish,
-    )
-    .await
+    let if_match = asked.if_match;
+    take(&app, id.0, if_match, Action::Unpublish).await
 }
 
 /// Take an article out of the trash
@@ -454,12 +446,12 @@ pub async fn unpublish(
 pub async fn restore(
     _: Can<WriteContent>,
     app: Data<App>,
-    path: Path<String>,
-    _: Params<()>,
-    if_match: IfMatch,
+    id: ArticleId,
+    asked: Conditional,
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
-    take(&app, path_id(&path, "article")?, if_match, Action::Restore).await
+    let if_match = asked.if_match;
+    take(&app, id.0, if_match, Action::Restore).await
 }
 
 /// Create or replace an article of another system
@@ -482,10 +474,10 @@ pub async fn put_external(
     caller: Can<WriteContent>,
     app: Data<App>,
     path: Path<String>,
-    _: Params<()>,
-    if_match: IfMatch,
+    asked: Conditional,
     body: Body<ArticlePut>,
 ) -> ApiResult<HttpResponse> {
+    let if_match = asked.if_match;
     let external_id = path.into_inner();
     if !is_external_id(&external_id) {
         return Err(ApiError::not_found(
@@ -504,7 +496,6 @@ pub async fn put_external(
     }
     let mut edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
     let publication = checked_publication(&mut check, &caller, asked)?;
-    check.finish()?;
     edits.external_id = Some(external_id.clone());
     let (is_new, stored) = app
         .db
@@ -518,7 +509,7 @@ pub async fn put_external(
                     let detail = "there is no article with this external id yet";
                     return Err(ApiError::new(Code::VersionMismatch, detail));
                 }
-                let stored = store::create(conn, edits, publication, writer)?;
+                let stored = store::create(conn, edits, publication, writer, check)?;
                 return Ok((true, stored));
             };
             let was = store::find(conn, id)?;
@@ -531,16 +522,13 @@ pub async fn put_external(
             if status.is_released() {
                 may_publish(&caller)?;
             }
-            // A replaced article that is released keeps its date unless it is given a new one.
-            if edits.published_at.is_none() && publication.is_none() && status.is_released() {
-                edits.published_at = was.row.published_at;
-            }
-            if edits.published_at.is_none() && publication.is_some() {
+            // What is published, or was and is again, keeps its date unless it is given a new one.
+            if edits.published_at.is_none() && (publication.is_some() || status.is_released()) {
                 edits.published_at = was.row.published_at;
             }
             Ok((
                 false,
-                store::update(conn, &was, edits, publication, writer)?,
+                store::update(conn, &was, edits, publication, writer, check)?,
             ))
         })
         .await?;

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::clock::SiteZone;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult, FaultCode};
-use crate::http::answer::{Delivery, REVALIDATE};
+use crate::http::answer::{Delivery, revalidated};
 use crate::http::paging::{Found, PagesOnlyParams, Paging, PagingParams};
 use crate::http::params::{DayOrInstant, FromParams, Params, Reader};
 use crate::http::reference::Ref;
@@ -128,7 +128,7 @@ impl FilterQuery {
     /// The filter in the site's zone, without its section.
     pub fn filter(self, zone: SiteZone) -> Filter {
         Filter {
-            direct: !self.subsections,
+            direct: self.section.is_some() && !self.subsections,
             published_from: self.from.map(|bound| Filter::lower(bound, zone)),
             published_before: self.to.map(|bound| Filter::upper(bound, zone)),
             ..self.filter
@@ -237,18 +237,12 @@ pub async fn list(
         let (page, link) = query.paging.describe(&found);
         Ok(Delivery::json(&ArticleList { data, page })?.linked(link))
     });
-    revalidated_with_hits(answer.await?, with_hits)
-}
-
-/// An answer with counts in it is asked about each time, as counts are.
-fn revalidated_with_hits(mut answer: HttpResponse, with_hits: bool) -> ApiResult<HttpResponse> {
-    use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
-    if with_hits {
+    let answer = answer.await?;
+    Ok(if with_hits {
+        revalidated(answer)
+    } else {
         answer
-            .headers_mut()
-            .insert(CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));
-    }
-    Ok(answer)
+    })
 }
 
 /// What comes with the article.
@@ -301,7 +295,12 @@ pub async fn read(
         let article = lists::article(conn, id, &tree, &site, include.hits, now)?;
         Ok(Delivery::json(&article)?.modified(article.updated_at))
     });
-    revalidated_with_hits(answer.await?, include.hits)
+    let answer = answer.await?;
+    Ok(if include.hits {
+        revalidated(answer)
+    } else {
+        answer
+    })
 }
 
 /// Read the articles before and after

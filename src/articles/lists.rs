@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use diesel::dsl::{count_star, exists, max, min, sql};
+use diesel::dsl::{count_star, exists, min, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
 
-use crate::clock::SiteZone;
+use crate::clock::{Month, SiteZone};
 use crate::config::Site;
 use crate::db::schema::{article_also, article_details, article_terms, articles, listings};
 use crate::db::types::UtcTime;
@@ -418,7 +418,7 @@ fn section_order_ids(
     now: Timestamp,
 ) -> QueryResult<Vec<i64>> {
     type Front = (i64, Option<Timestamp>, Option<i64>, Timestamp);
-    // The first condition is the partial index's own, so that the index serves.
+    // The first condition is the partial index's own, so that PostgreSQL may use it.
     let mut front: Vec<Front> = public_listings(filter, now)
         .filter(
             listings::pinned_until
@@ -668,36 +668,60 @@ pub fn neighbors(
 
 /// The most related articles that are found.
 pub const MAX_RELATED: i64 = 100;
+/// How many of those that share tags or key words are looked at.
+const CANDIDATES: usize = 1000;
 
 /// Ids of related articles: those that share most tags and key words first, newer before older;
 /// then the newest of the same section.
 pub fn related(conn: &mut Conn, id: i64, now: Timestamp) -> ApiResult<Vec<i64>> {
-    let others = diesel::alias!(article_terms as other_terms);
-    let shared: Vec<(i64, i64)> = article_terms::table
-        .inner_join(
-            others.on(others
-                .field(article_terms::kind)
-                .eq(article_terms::kind)
-                .and(others.field(article_terms::term).eq(article_terms::term))),
-        )
-        .inner_join(
-            listings::table.on(listings::article_id
-                .eq(others.field(article_terms::article_id))
-                .and(listings::section_id.eq(SITE))),
-        )
+    let own: Vec<(String, String)> = article_terms::table
         .filter(article_terms::article_id.eq(id))
-        .filter(others.field(article_terms::article_id).ne(id))
-        .filter(is_public(now))
-        .group_by((listings::article_id, listings::published_at))
-        .order((
-            count_star().desc(),
-            listings::published_at.desc(),
-            listings::article_id.desc(),
-        ))
-        .limit(MAX_RELATED)
-        .select((listings::article_id, count_star()))
+        .select((article_terms::kind, article_terms::term))
         .load(conn)?;
-    let mut ids: Vec<i64> = shared.into_iter().map(|(id, _)| id).collect();
+    let mut shared: HashMap<i64, i64> = HashMap::new();
+    for kind in [TAG, KEYWORD] {
+        let terms: Vec<&str> = own
+            .iter()
+            .filter(|(k, _)| k == kind)
+            .map(|(_, term)| term.as_str())
+            .collect();
+        let others: Vec<(i64, i64)> = article_terms::table
+            .filter(
+                article_terms::kind
+                    .eq(kind)
+                    .and(article_terms::term.eq_any(terms)),
+            )
+            .filter(article_terms::article_id.ne(id))
+            .group_by(article_terms::article_id)
+            .select((article_terms::article_id, count_star()))
+            .load(conn)?;
+        for (other, count) in others {
+            *shared.entry(other).or_default() += count;
+        }
+    }
+    // The best first; of equals, ids are made in time. Only so many are looked up: those that are
+    // not public are few.
+    let mut best: Vec<(i64, i64)> = shared.into_iter().map(|(id, count)| (count, id)).collect();
+    best.sort_unstable_by_key(|key| std::cmp::Reverse(*key));
+    best.truncate(CANDIDATES);
+    let candidates: Vec<i64> = best.iter().map(|(_, id)| *id).collect();
+    let public: HashMap<i64, Timestamp> = listings::table
+        .filter(
+            listings::section_id
+                .eq(SITE)
+                .and(listings::article_id.eq_any(candidates)),
+        )
+        .filter(is_public(now))
+        .select((listings::article_id, listings::published_at))
+        .load::<(i64, Timestamp)>(conn)?
+        .into_iter()
+        .collect();
+    let mut ranked: Vec<(i64, Timestamp, i64)> = best
+        .into_iter()
+        .filter_map(|(count, id)| public.get(&id).map(|published| (count, *published, id)))
+        .collect();
+    ranked.sort_unstable_by_key(|key| std::cmp::Reverse(*key));
+    let mut ids: Vec<i64> = ranked.into_iter().map(|(.., id)| id).collect();
     let section: i64 = articles::table
         .find(id)
         .select(articles::section_id)
@@ -707,12 +731,12 @@ pub fn related(conn: &mut Conn, id: i64, now: Timestamp) -> ApiResult<Vec<i64>> 
         direct: true,
         ..Filter::default()
     };
-    for near in newest_ids(conn, &filter, MAX_RELATED, now)? {
-        let is_full = i64::try_from(ids.len()).unwrap_or(i64::MAX) >= MAX_RELATED;
-        if !is_full && near != id && !ids.contains(&near) {
+    for near in newest_ids(conn, &filter, MAX_RELATED + 1, now)? {
+        if near != id && !ids.contains(&near) {
             ids.push(near);
         }
     }
+    ids.truncate(usize::try_from(MAX_RELATED).unwrap_or(0));
     Ok(ids)
 }
 
@@ -724,6 +748,9 @@ struct MonthRow {
     articles: i64,
 }
 
+/// How many months one statement counts.
+const MONTHS_AT_ONCE: usize = 400;
+
 /// Public articles a month of the site's calendar, newest first.
 pub fn archive(
     conn: &mut Conn,
@@ -731,51 +758,25 @@ pub fn archive(
     zone: SiteZone,
     now: Timestamp,
 ) -> QueryResult<Vec<ArchiveMonth>> {
-    let filter = Filter {
+    let mut filter = Filter {
         section,
         ..Filter::default()
     };
-    let ends: (Option<Timestamp>, Option<Timestamp>) = public_listings(&filter, now)
-        .select((min(listings::published_at), max(listings::published_at)))
-        .first(conn)?;
-    let (Some(first), Some(last)) = ends else {
-        return Ok(Vec::new());
-    };
-    let (mut year, mut month) = zone.year_month(first);
-    let end = zone.year_month(last);
-    let mut values = Vec::new();
-    while (year, month) <= end {
-        if let Some((from, to)) = zone.month(year, month) {
-            let (from, to) = (dialect::instant(conn, from), dialect::instant(conn, to));
-            values.push(format!(
-                "({}, {from}, {to})",
-                i64::from(year) * 100 + i64::from(month)
-            ));
-        }
-        (year, month) = if month == 12 {
-            (year + 1, 1)
-        } else {
-            (year, month + 1)
-        };
+    let mut rows: Vec<MonthRow> = Vec::new();
+    // From the first month that has any, so that centuries without an article cost nothing.
+    while let Some(first) = public_listings(&filter, now)
+        .select(min(listings::published_at))
+        .first::<Option<Timestamp>>(conn)?
+    {
+        let months = zone
+            .months_from(first)
+            .take_while(|month| month.begins <= now);
+        let months: Vec<Month> = months.take(MONTHS_AT_ONCE).collect();
+        rows.extend(count_months(conn, section.unwrap_or(SITE), &months, now)?);
+        filter.published_from = months.last().map(|month| month.ends);
     }
-    let section = section.unwrap_or(SITE);
-    let is_public = is_public_sql(conn, now);
-    let mut months = Vec::new();
-    // Numbers and instants only: nothing in this statement comes from a client.
-    for chunk in values.chunks(400) {
-        let sql = format!(
-            "WITH months (month, begins, ends) AS (VALUES {}) \
-             SELECT months.month AS month, count(*) AS articles FROM months \
-             JOIN listings ON listings.section_id = {section} \
-               AND listings.published_at >= months.begins AND listings.published_at < months.ends \
-             WHERE {is_public} \
-             GROUP BY months.month",
-            chunk.join(", ")
-        );
-        months.extend(diesel::sql_query(sql).load::<MonthRow>(conn)?);
-    }
-    months.sort_by_key(|row| std::cmp::Reverse(row.month));
-    Ok(months
+    rows.reverse();
+    Ok(rows
         .into_iter()
         .map(|row| ArchiveMonth {
             year: i32::try_from(row.month / 100).unwrap_or(0),
@@ -783,6 +784,36 @@ pub fn archive(
             article_count: row.articles,
         })
         .collect())
+}
+
+/// Public articles of each of these months that has any, in order.
+fn count_months(
+    conn: &mut Conn,
+    section: i64,
+    months: &[Month],
+    now: Timestamp,
+) -> QueryResult<Vec<MonthRow>> {
+    let values: Vec<String> = months
+        .iter()
+        .map(|month| {
+            let number = i64::from(month.year) * 100 + i64::from(month.month);
+            let begins = dialect::instant(conn, month.begins);
+            let ends = dialect::instant(conn, month.ends);
+            format!("({number}, {begins}, {ends})")
+        })
+        .collect();
+    let is_public = is_public_sql(conn, now);
+    // Numbers and instants only: nothing in this statement comes from a client.
+    let sql = format!(
+        "WITH months (month, begins, ends) AS (VALUES {}) \
+         SELECT months.month AS month, count(*) AS articles FROM months \
+         JOIN listings ON listings.section_id = {section} \
+           AND listings.published_at >= months.begins AND listings.published_at < months.ends \
+         WHERE {is_public} \
+         GROUP BY months.month ORDER BY months.month",
+        values.join(", ")
+    );
+    diesel::sql_query(sql).load(conn)
 }
 
 /// The most tags that are listed.

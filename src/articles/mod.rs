@@ -26,6 +26,11 @@ use crate::slugs::{self, Resource};
 use lists::Include;
 use wire::ArticleSummary;
 
+crate::path_id! {
+    /// The id of an article in a management path.
+    ArticleId, "article"
+}
+
 /// Mounts the articles of delivery and of management.
 pub fn routes(config: &mut ServiceConfig) {
     config

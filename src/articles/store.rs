@@ -9,14 +9,15 @@ use crate::db::dialect::MAX_BINDS;
 use crate::db::schema::{article_also, article_details, article_terms, articles, listings};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::each;
-use crate::error::{ApiError, ApiResult, Code, Fault, FaultCode};
+use crate::error::{ApiError, ApiResult, Code, FaultCode};
+use crate::http::fields::Check;
 use crate::http::reference::Slug;
 use crate::sections::Tree;
 use crate::slugs::{self, Resource};
 use crate::visibility::is_public;
 
 use super::rules::{Action, Status, step};
-use super::text::{Rendered, render, title_key};
+use super::text::{MAX_NESTING, Rendered, TooDeep, render, shows_something, title_key};
 use super::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Publication, Seo, Source};
 
 /// An article as it is stored.
@@ -206,16 +207,27 @@ pub struct Writer {
     pub now: Timestamp,
 }
 
-/// Makes an article, published at once where that is asked.
+/// Makes an article, published at once where that is asked. Faults found here are told with those
+/// of `check`.
 pub fn create(
     conn: &mut Conn,
     edits: Edits,
     publication: Option<Publication>,
     writer: Writer,
+    mut check: Check,
 ) -> ApiResult<Stored> {
-    let now = writer.now;
     let tree = crate::sections::store::tree(conn)?;
-    check_references(&tree, &edits)?;
+    check_references(&mut check, &tree, &edits);
+    let rendered = rendered(&mut check, &edits, None);
+    let mut row = new_row(&edits, rendered.as_ref(), writer);
+    release(
+        &mut check,
+        &mut row,
+        publication,
+        shows(&rendered),
+        writer.now,
+    )?;
+    check.finish()?;
     check_external_id(conn, edits.external_id.as_deref(), None)?;
     let slug = match edits.slug.as_deref().and_then(Slug::parse) {
         Some(slug) => {
@@ -228,15 +240,7 @@ pub fn create(
         }
     };
     slugs::claim(conn, Resource::Article, &slug)?;
-    let rendered = edits
-        .body
-        .as_ref()
-        .map(|body| render(body.format, &body.content));
-    let mut row = new_row(&edits, slug, rendered.as_ref(), writer);
-    match publication {
-        Some(publication) => apply_publication(&mut row, publication, edits.body.is_some(), now)?,
-        None => check_dates(&row)?,
-    }
+    row.slug = slug.to_string();
     derive(&mut row, &tree);
     row.id = diesel::insert_into(articles::table)
         .values(&row)
@@ -258,67 +262,40 @@ pub fn create(
 }
 
 /// Replaces an article's editable members; with `publication`, publishes it in the same breath.
+/// Faults found here are told with those of `check`.
 pub fn update(
     conn: &mut Conn,
     was: &Stored,
     edits: Edits,
     publication: Option<Publication>,
     writer: Writer,
+    mut check: Check,
 ) -> ApiResult<Stored> {
-    let now = writer.now;
+    let (id, now) = (was.row.id, writer.now);
     let tree = crate::sections::store::tree(conn)?;
-    check_references(&tree, &edits)?;
-    let id = was.row.id;
-    check_external_id(conn, edits.external_id.as_deref(), Some(id))?;
-    let slug = match edits.slug.as_deref().and_then(Slug::parse) {
-        Some(slug) if slug.as_str() != was.row.slug => {
-            check_slug(conn, &slug, Some(id))?;
-            slugs::claim(conn, Resource::Article, &slug)?;
-            slugs::retire(conn, Resource::Article, &was.row.slug, id, now)?;
-            slug.to_string()
-        }
-        _ => was.row.slug.clone(),
-    };
-    let old_body = was.edits("").body;
-    let rendered = match (&edits.body, &was.details) {
-        // What is unchanged isn't rendered anew.
-        (
-            Some(body),
-            DetailsRow {
-                html: Some(html),
-                text: Some(text),
-                ..
-            },
-        ) if old_body.as_ref() == Some(body) => Some(Rendered {
-            html: html.clone(),
-            text: text.clone(),
-            words: was.row.word_count,
-        }),
-        (Some(body), _) => Some(render(body.format, &body.content)),
-        (None, _) => None,
-    };
+    check_references(&mut check, &tree, &edits);
+    let rendered = rendered(&mut check, &edits, Some(was));
+    let stays = was.row.section_id == edits.section_id;
     let mut row = ArticleRow {
         id,
-        slug,
-        position: was
-            .row
-            .position
-            .filter(|_| was.row.section_id == edits.section_id),
+        slug: was.row.slug.clone(),
+        position: was.row.position.filter(|_| stays),
         status: was.row.status_at(now).as_str().to_owned(),
         created_by: was.row.created_by,
         created_at: was.row.created_at,
         version: was.row.version + 1,
-        ..new_row(
-            &edits,
-            Slug::from_title(&edits.title, "article"),
-            rendered.as_ref(),
-            writer,
-        )
+        ..new_row(&edits, rendered.as_ref(), writer)
     };
-    let has_body = edits.body.is_some();
-    match publication {
-        Some(publication) => apply_publication(&mut row, publication, has_body, now)?,
-        None => keep_conditions(&mut row, has_body, now)?,
+    release(&mut check, &mut row, publication, shows(&rendered), now)?;
+    check.finish()?;
+    check_external_id(conn, edits.external_id.as_deref(), Some(id))?;
+    if let Some(slug) = edits.slug.as_deref().and_then(Slug::parse)
+        && slug.as_str() != was.row.slug
+    {
+        check_slug(conn, &slug, Some(id))?;
+        slugs::claim(conn, Resource::Article, &slug)?;
+        slugs::retire(conn, Resource::Article, &was.row.slug, id, now)?;
+        row.slug = slug.to_string();
     }
     derive(&mut row, &tree);
     diesel::update(articles::table.find(id))
@@ -343,7 +320,39 @@ pub fn update(
     })
 }
 
-/// Publishes an article, or schedules it.
+/// The body rendered; what is unchanged isn't rendered anew.
+fn rendered(check: &mut Check, edits: &Edits, was: Option<&Stored>) -> Option<Rendered> {
+    let body = edits.body.as_ref()?;
+    if let Some(was) = was
+        && was.edits("").body.as_ref() == Some(body)
+        && let (Some(html), Some(text)) = (&was.details.html, &was.details.text)
+    {
+        let (html, text) = (html.clone(), text.clone());
+        return Some(Rendered {
+            html,
+            text,
+            words: was.row.word_count,
+        });
+    }
+    match render(body.format, &body.content) {
+        Ok(rendered) => Some(rendered),
+        Err(TooDeep) => {
+            let detail = format!("has more than {MAX_NESTING} elements within each other");
+            check.fault("/body/content", FaultCode::TooDeep, detail);
+            None
+        }
+    }
+}
+
+/// Whether a body shows anything.
+fn shows(rendered: &Option<Rendered>) -> bool {
+    rendered
+        .as_ref()
+        .is_some_and(|body| shows_something(&body.html, &body.text))
+}
+
+/// Publishes an article, or schedules it. An end that it had and that is past is dropped: it would
+/// undo the publishing at once.
 pub fn publish(
     conn: &mut Conn,
     was: Stored,
@@ -352,12 +361,14 @@ pub fn publish(
 ) -> ApiResult<Stored> {
     let mut stored = was;
     stored.row.status = stored.row.status_at(now).as_str().to_owned();
-    apply_publication(
-        &mut stored.row,
-        publication,
-        stored.details.html.is_some(),
-        now,
-    )?;
+    stored.row.expires_at = stored.row.expires_at.filter(|end| *end > now);
+    let shows = match (&stored.details.html, &stored.details.text) {
+        (Some(html), Some(text)) => shows_something(html, text),
+        _ => false,
+    };
+    let mut check = Check::default();
+    release(&mut check, &mut stored.row, Some(publication), shows, now)?;
+    check.finish()?;
     save_status(conn, stored, now)
 }
 
@@ -391,11 +402,12 @@ pub fn delete(conn: &mut Conn, was: &Stored, now: Timestamp) -> ApiResult<()> {
     Ok(())
 }
 
-fn new_row(edits: &Edits, slug: Slug, rendered: Option<&Rendered>, writer: Writer) -> ArticleRow {
+/// The row of these members, but for the slug.
+fn new_row(edits: &Edits, rendered: Option<&Rendered>, writer: Writer) -> ArticleRow {
     ArticleRow {
         id: 0,
         section_id: edits.section_id,
-        slug: slug.to_string(),
+        slug: String::new(),
         title: edits.title.clone(),
         title_key: title_key(&edits.title),
         subtitle: edits.subtitle.clone(),
@@ -456,106 +468,80 @@ fn is_live(status: &str, section_id: i64, tree: &Tree) -> bool {
         && tree.get(section_id).is_some_and(|section| section.shown)
 }
 
-/// What publishing needs: a title, a section (both are always there) and a body or
-/// `external_url`; and an end that lies ahead of the beginning.
-fn check_publishable(row: &ArticleRow, has_body: bool) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    if !has_body && row.external_url.is_none() {
-        let detail = "body or external_url is required to publish";
-        faults.push(Fault::member("/body", FaultCode::Required, detail));
-    }
-    if row.published_at.is_none() {
-        let detail = "published_at is required while the article is published";
-        faults.push(Fault::member("/published_at", FaultCode::Required, detail));
-    }
-    faults.extend(wrong_dates(row));
-    faults
-}
-
-fn wrong_dates(row: &ArticleRow) -> Option<Fault> {
-    let (published, expires) = (row.published_at?, row.expires_at?);
-    (expires <= published).then(|| {
-        let detail = "expires_at must be after published_at";
-        Fault::member("/expires_at", FaultCode::OutOfRange, detail)
-    })
-}
-
-fn refuse(faults: Vec<Fault>) -> ApiResult<()> {
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(ApiError::Faults(Code::ValidationFailed, faults))
-    }
-}
-
-fn check_dates(row: &ArticleRow) -> ApiResult<()> {
-    refuse(wrong_dates(row).into_iter().collect())
-}
-
-/// A changed article that is released keeps publish's conditions, and its dates say whether it is
-/// scheduled or published.
-fn keep_conditions(row: &mut ArticleRow, has_body: bool, now: Timestamp) -> ApiResult<()> {
-    let status = Status::parse(&row.status).unwrap_or(Status::Draft);
-    if !status.is_released() {
-        return check_dates(row);
-    }
-    refuse(check_publishable(row, has_body))?;
-    let ahead = row.published_at.is_some_and(|at| at > now);
-    let status = if ahead {
-        Status::Scheduled
-    } else {
-        Status::Published
-    };
-    row.status = status.as_str().to_owned();
-    Ok(())
-}
-
-fn apply_publication(
+/// Publishes the row where that is asked; else keeps publish's conditions where it is released, and
+/// lets its dates say whether it is scheduled or published. 409 where its state allows no publishing.
+fn release(
+    check: &mut Check,
     row: &mut ArticleRow,
-    publication: Publication,
-    has_body: bool,
+    publication: Option<Publication>,
+    shows: bool,
     now: Timestamp,
 ) -> ApiResult<()> {
     let from = Status::parse(&row.status).unwrap_or(Status::Draft);
-    let at = publication.published_at.or(row.published_at).unwrap_or(now);
-    let to = step(from, Action::Publish(at), now)?;
-    row.published_at = Some(at);
-    match publication.expires_at {
-        Some(expires_at) => row.expires_at = expires_at,
-        // An end that is past would undo the publishing at once.
-        None => row.expires_at = row.expires_at.filter(|end| *end > now),
+    let mut end_pointer = "/expires_at".to_owned();
+    if let Some(publication) = publication {
+        let at = publication.published_at.or(row.published_at).unwrap_or(now);
+        let to = step(from, Action::Publish(at), now)?;
+        row.status = to.unwrap_or(from).as_str().to_owned();
+        row.published_at = Some(at);
+        if let Some(end) = publication.expires_at {
+            row.expires_at = end;
+            end_pointer = format!("{}/expires_at", publication.pointer);
+        }
+    } else if from.is_released() {
+        let ahead = row.published_at.is_some_and(|at| at > now);
+        let to = if ahead {
+            Status::Scheduled
+        } else {
+            Status::Published
+        };
+        row.status = to.as_str().to_owned();
     }
-    let mut faults = check_publishable(row, has_body);
-    if faults.is_empty() && row.expires_at.is_some_and(|end| end <= now) {
-        let detail = "expires_at must be ahead";
-        faults.push(Fault::member("/expires_at", FaultCode::OutOfRange, detail));
+    let is_released = publication.is_some() || from.is_released();
+    if is_released && !shows && row.external_url.is_none() && !check.has_fault_at("/body") {
+        check.fault(
+            "/body",
+            FaultCode::Required,
+            "or external_url is required to publish",
+        );
     }
-    refuse(faults)?;
-    row.status = to.unwrap_or(from).as_str().to_owned();
+    if is_released && row.published_at.is_none() && !check.has_fault_at("/published_at") {
+        let detail = "is required while the article is published";
+        check.fault("/published_at", FaultCode::Required, detail);
+    }
+    if let (Some(begin), Some(end)) = (row.published_at, row.expires_at)
+        && end <= begin
+    {
+        check.fault(
+            &end_pointer,
+            FaultCode::OutOfRange,
+            "must be after published_at",
+        );
+    }
     Ok(())
 }
 
-fn check_references(tree: &Tree, edits: &Edits) -> ApiResult<()> {
-    let mut faults = Vec::new();
-    if tree.get(edits.section_id).is_none() {
-        let detail = "section_id names no section";
-        faults.push(Fault::member(
-            "/section_id",
-            FaultCode::DoesNotExist,
-            detail,
-        ));
+fn check_references(check: &mut Check, tree: &Tree, edits: &Edits) {
+    let section_is_given = !check.has_fault_at("/section_id");
+    if section_is_given && tree.get(edits.section_id).is_none() {
+        check.fault("/section_id", FaultCode::DoesNotExist, "names no section");
     }
     for (index, id) in edits.also_in.iter().enumerate() {
         let pointer = format!("/also_in/{index}");
         if tree.get(*id).is_none() {
-            let detail = format!("also_in names no section: {id}");
-            faults.push(Fault::member(pointer, FaultCode::DoesNotExist, detail));
+            check.fault(
+                &pointer,
+                FaultCode::DoesNotExist,
+                format!("names no section: {id}"),
+            );
         } else if *id == edits.section_id {
-            let detail = "also_in names the article's own section";
-            faults.push(Fault::member(pointer, FaultCode::Conflicting, detail));
+            check.fault(
+                &pointer,
+                FaultCode::Conflicting,
+                "names the article's own section",
+            );
         }
     }
-    refuse(faults)
 }
 
 fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>) -> ApiResult<()> {

@@ -25,17 +25,95 @@ pub struct Rendered {
     pub words: i64,
 }
 
+/// The most elements of a body that may stand within each other. (The work of a parser by the HTML
+/// standard grows with the square of the depth.)
+pub const MAX_NESTING: usize = 200;
+
+/// More elements stand within each other than [`MAX_NESTING`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooDeep;
+
 /// Renders and sanitises what an author sent.
-pub fn render(format: BodyFormat, content: &str) -> Rendered {
+pub fn render(format: BodyFormat, content: &str) -> Result<Rendered, TooDeep> {
     let raw = match format {
         BodyFormat::Html => content.to_owned(),
         BodyFormat::Markdown => markdown(content),
         BodyFormat::Text => paragraphs(content),
     };
+    if depth(&raw) > MAX_NESTING {
+        return Err(TooDeep);
+    }
     let html = without_indents(&SANITIZER.clean(&raw).to_string());
     let text = plain(&html);
     let words = count_words(&text);
-    Rendered { html, text, words }
+    Ok(Rendered { html, text, words })
+}
+
+/// Whether a body has text, or a picture.
+pub fn shows_something(html: &str, text: &str) -> bool {
+    !text.is_empty() || html.contains("<img ")
+}
+
+/// How many elements stand within each other at most. Elements that end by themselves (paragraphs,
+/// list items, cells) count only by what stands between them.
+fn depth(html: &str) -> usize {
+    let tokenizer = Tokenizer::new(Depth::default(), TokenizerOpts::default());
+    let input = BufferQueue::default();
+    input.push_back(StrTendril::from(html));
+    let _ = tokenizer.feed(&input);
+    tokenizer.end();
+    tokenizer.sink.deepest.get()
+}
+
+#[derive(Default)]
+struct Depth {
+    open: Cell<usize>,
+    deepest: Cell<usize>,
+}
+
+impl TokenSink for Depth {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _: u64) -> TokenSinkResult<()> {
+        let Token::TagToken(tag) = token else {
+            return TokenSinkResult::Continue;
+        };
+        let ends_by_itself = matches!(
+            &*tag.name,
+            "p" | "li"
+                | "dt"
+                | "dd"
+                | "tr"
+                | "td"
+                | "th"
+                | "thead"
+                | "tbody"
+                | "tfoot"
+                | "option"
+                | "area"
+                | "base"
+                | "br"
+                | "col"
+                | "embed"
+                | "hr"
+                | "img"
+                | "input"
+                | "link"
+                | "meta"
+                | "source"
+                | "track"
+                | "wbr"
+        );
+        if !ends_by_itself {
+            let open = match tag.kind {
+                TagKind::StartTag => self.open.get() + 1,
+                TagKind::EndTag => self.open.get().saturating_sub(1),
+            };
+            self.open.set(open);
+            self.deepest.set(self.deepest.get().max(open));
+        }
+        TokenSinkResult::Continue
+    }
 }
 
 /// The allow-list of bodies: text, headings, lists, tables, figures, pictures, links. No styles,
@@ -44,17 +122,28 @@ static SANITIZER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     let mut builder = ammonia::Builder::default();
     builder
         .rm_tags(["map", "area", "hgroup", "nav"])
-        .add_tags(["input"])
+        .add_tags(["input", "tfoot"])
         .add_tag_attributes("input", ["disabled", "checked"])
         .set_tag_attribute_value("input", "type", "checkbox")
         .set_tag_attribute_value("input", "disabled", "")
         .add_tag_attributes("td", ["rowspan", "colspan"])
         .add_tag_attributes("th", ["rowspan", "colspan", "scope"])
         .add_tag_attributes("ol", ["start", "reversed"])
+        .add_generic_attributes(["id"])
+        .attribute_filter(|_, attribute, value| {
+            let is_kept = attribute != "id" || is_footnote(value);
+            is_kept.then(|| value.into())
+        })
         .url_schemes(["http", "https", "mailto", "tel"].into())
         .link_rel(Some("noopener noreferrer"));
     builder
 });
+
+/// The ids that footnotes are linked by; no other id is let through.
+fn is_footnote(id: &str) -> bool {
+    let rest = id.strip_prefix("fnref-").or_else(|| id.strip_prefix("fn-"));
+    rest.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+}
 
 /// CommonMark with GitHub's extensions (tables, strike-through, autolinks, task lists, footnotes).
 /// Emphasis works beside Chinese punctuation, too.
@@ -253,7 +342,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn html(content: &str) -> String {
-        render(BodyFormat::Html, content).html
+        render(BodyFormat::Html, content)
+            .expect("not too deep")
+            .html
     }
 
     #[test]
@@ -295,6 +386,41 @@ mod tests {
     }
 
     #[test]
+    fn deep_nesting_is_refused_and_long_lists_are_not() {
+        for deep in ["<div>", "<b a=1>", "<ul><li>", "<table><tr><td>"] {
+            assert_eq!(
+                render(BodyFormat::Html, &deep.repeat(500)),
+                Err(TooDeep),
+                "{deep}"
+            );
+        }
+        assert_eq!(render(BodyFormat::Markdown, &">".repeat(500)), Err(TooDeep));
+        let long = format!(
+            "<ul>{}</ul>{}",
+            "<li>一".repeat(2000),
+            "<p>二<br>".repeat(2000)
+        );
+        assert!(render(BodyFormat::Html, &long).is_ok());
+    }
+
+    #[test]
+    fn footnotes_and_task_lists_work() {
+        let source = "一[^1]\n\n- [x] 完成\n\n[^1]: 注\n";
+        let html = render(BodyFormat::Markdown, source)
+            .expect("not too deep")
+            .html;
+        for part in [
+            "id=\"fn-1\"",
+            "href=\"#fn-1\"",
+            "id=\"fnref-1\"",
+            "type=\"checkbox\"",
+        ] {
+            assert!(html.contains(part), "{part} in {html}");
+        }
+        assert!(!self::html("<p id=\"top\">x</p>").contains("id="));
+    }
+
+    #[test]
     fn pasted_indents_are_taken_off() {
         assert_eq!(
             html("<p>　　正文</p><p>&nbsp;&nbsp;二</p>"),
@@ -309,12 +435,14 @@ mod tests {
             BodyFormat::Markdown,
             "# 题\n\n**重点。**说明\n\n|a|b|\n|-|-|\n|1|2|\n",
         )
+        .expect("not too deep")
         .html;
         assert!(out.contains("<h1>题</h1>"), "{out}");
         assert!(out.contains("<strong>重点。</strong>说明"), "{out}");
         assert!(out.contains("<td>2</td>"), "{out}");
         assert!(
             !render(BodyFormat::Markdown, "<script>x</script>")
+                .expect("not too deep")
                 .html
                 .contains("script")
         );
@@ -322,7 +450,7 @@ mod tests {
 
     #[test]
     fn plain_text_becomes_paragraphs() {
-        let out = render(BodyFormat::Text, "　　一 < 二\r\n三\r\n\r\n四");
+        let out = render(BodyFormat::Text, "　　一 < 二\r\n三\r\n\r\n四").expect("not too deep");
         assert_eq!(out.html.trim(), "<p>一 &lt; 二<br>三</p>\n<p>四</p>");
         assert_eq!(out.text, "一 < 二\n三\n\n四");
     }
@@ -353,14 +481,14 @@ mod tests {
     proptest! {
         #[test]
         fn sanitising_twice_changes_nothing(content in "[<>a-z/=\"' 文&;-]{0,120}") {
-            let once = render(BodyFormat::Html, &content);
-            let twice = render(BodyFormat::Html, &once.html);
-            prop_assert_eq!(&once.html, &twice.html);
+            let once = html(&content);
+            prop_assert_eq!(&html(&once), &once);
         }
 
         #[test]
         fn plain_text_survives_as_text(content in "[a-z文<>&\"']{1,40}") {
-            prop_assert_eq!(render(BodyFormat::Text, &content).text, content);
+            let rendered = render(BodyFormat::Text, &content).expect("not too deep");
+            prop_assert_eq!(rendered.text, content);
         }
     }
 }

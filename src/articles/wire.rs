@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::db::Timestamp;
 use crate::error::FaultCode;
 use crate::hits::wire::HitCount;
-use crate::http::fields::{Check, Member, Object};
+use crate::http::fields::{Check, Member, Object, has_only_text_characters, trim};
 use crate::sections::wire::{Breadcrumb, SectionRef};
 
 /// A key word or tag, up to 60 characters.
@@ -62,22 +62,28 @@ pub struct CoverInput {
 }
 
 impl CoverInput {
-    /// The picture, where its members are good; faults are reported below this pointer.
-    pub fn checked(self, check: &mut Check, pointer: &str) -> Option<Cover> {
+    /// The picture that `current` becomes, where the members are good; faults are reported below
+    /// this pointer.
+    pub fn merged(self, check: &mut Check, pointer: &str, current: Option<Cover>) -> Option<Cover> {
         let at = |name: &str| format!("{pointer}/{name}");
-        let url = needed(check, &at("url"), self.url, |check, p, text| {
+        let (url, alt, width, height) = match current {
+            Some(cover) => (Some(cover.url), cover.alt, cover.width, cover.height),
+            None => (None, None, None, None),
+        };
+        let url = needed(check, &at("url"), self.url, url, |check, p, text| {
             check.link(p, text)
         });
         let alt = self
             .alt
-            .given()
-            .and_then(|text| check.line(&at("alt"), &text, 500));
-        let mut pixels = |name, member: Member<i64>| {
+            .check(|text| check.line(&at("alt"), &text, 500))
+            .or_keep(alt);
+        let mut pixels = |name, member: Member<i64>, current| {
             member
-                .given()
-                .and_then(|n| check.number(&at(name), n, 1, 100_000))
+                .check(|n| check.number(&at(name), n, 1, 100_000))
+                .or_keep(current)
         };
-        let (width, height) = (pixels("width", self.width), pixels("height", self.height));
+        let width = pixels("width", self.width, width);
+        let height = pixels("height", self.height, height);
         Some(Cover {
             url: url?,
             alt,
@@ -87,17 +93,18 @@ impl CoverInput {
     }
 }
 
-/// A text member that can't be left out, null or blank.
+/// A text member that can't be null or blank, nor be left out where there is no current one.
 fn needed(
     check: &mut Check,
     pointer: &str,
     member: Member<String>,
+    current: Option<String>,
     read: impl FnOnce(&mut Check, &str, &str) -> Option<String>,
 ) -> Option<String> {
-    let text = member
-        .given()
-        .filter(|text| !crate::http::fields::trim(text).is_empty());
-    let text = check.required(pointer, text)?;
+    let text = match member.blank_is_null() {
+        Member::Absent if current.is_some() => return current,
+        member => check.required(pointer, member.given())?,
+    };
     read(check, pointer, &text)
 }
 
@@ -128,16 +135,17 @@ pub struct SourceInput {
 }
 
 impl SourceInput {
-    fn checked(self, check: &mut Check) -> Option<Source> {
+    fn merged(self, check: &mut Check, current: Option<Source>) -> Option<Source> {
+        let (name, url) = current.map(|source| (source.name, source.url)).unzip();
         let name = self
             .name
-            .given()
-            .and_then(|text| check.line("/source/name", &text, 200));
+            .check(|text| check.line("/source/name", &text, 200))
+            .or_keep(name);
         let url = self
             .url
-            .given()
-            .and_then(|text| check.web_url("/source/url", &text));
-        if name.is_none() && url.is_some() {
+            .check(|text| check.web_url("/source/url", &text))
+            .or_keep(url.flatten());
+        if name.is_none() && url.is_some() && !check.has_fault_at("/source") {
             check.required::<()>("/source/name", None);
         }
         Some(Source { name: name?, url })
@@ -190,10 +198,10 @@ const MAX_JSON_INTEGER: i64 = 9_007_199_254_740_991;
 impl AttachmentInput {
     fn checked(self, check: &mut Check, index: usize) -> Option<Attachment> {
         let at = |name: &str| format!("/attachments/{index}/{name}");
-        let name = needed(check, &at("name"), self.name, |check, p, text| {
+        let name = needed(check, &at("name"), self.name, None, |check, p, text| {
             check.line(p, text, 200)
         });
-        let url = needed(check, &at("url"), self.url, |check, p, text| {
+        let url = needed(check, &at("url"), self.url, None, |check, p, text| {
             check.link(p, text)
         });
         let media_type = self.media_type.given().and_then(|text| {
@@ -257,15 +265,16 @@ pub struct SeoInput {
 }
 
 impl SeoInput {
-    fn checked(self, check: &mut Check) -> Option<Seo> {
+    fn merged(self, check: &mut Check, current: Option<Seo>) -> Option<Seo> {
+        let (title, description) = current.map(|seo| (seo.title, seo.description)).unzip();
         let title = self
             .title
-            .given()
-            .and_then(|t| check.line("/seo/title", &t, 300));
+            .check(|t| check.line("/seo/title", &t, 300))
+            .or_keep(title.flatten());
         let description = self
             .description
-            .given()
-            .and_then(|t| check.text("/seo/description", &t, 1000));
+            .check(|t| check.text("/seo/description", &t, 1000))
+            .or_keep(description.flatten());
         (title.is_some() || description.is_some()).then_some(Seo { title, description })
     }
 }
@@ -363,26 +372,32 @@ pub struct NewBody {
 }
 
 impl BodyInput {
-    fn checked(self, check: &mut Check) -> Option<NewBody> {
-        let format = check
-            .required("/body/format", self.format.given())
-            .and_then(|name| {
-                let format = BodyFormat::parse(&name);
-                if format.is_none() {
-                    let detail = "must be html, markdown or text";
-                    check.fault("/body/format", FaultCode::NotAllowed, detail);
-                }
-                format
-            });
-        let content = check.required("/body/content", self.content.given())?;
-        if content.contains('\0') || !crate::http::fields::has_only_text_characters(&content) {
+    fn merged(self, check: &mut Check, current: Option<NewBody>) -> Option<NewBody> {
+        let (format, content) = current.map(|body| (body.format, body.content)).unzip();
+        let format = match self.format {
+            Member::Absent if format.is_some() => format,
+            member => check
+                .required("/body/format", member.given())
+                .and_then(|name| {
+                    let format = BodyFormat::parse(&name);
+                    if format.is_none() {
+                        let detail = "must be html, markdown or text";
+                        check.fault("/body/format", FaultCode::NotAllowed, detail);
+                    }
+                    format
+                }),
+        };
+        let content = match self.content {
+            Member::Absent if content.is_some() => content,
+            member => check.required("/body/content", member.given()),
+        }?;
+        if !has_only_text_characters(&content) {
             let detail = "must not have control characters";
             check.fault("/body/content", FaultCode::InvalidCharacters, detail);
             return None;
         }
         let format = format?;
-        let is_blank = crate::http::fields::trim(&content).is_empty();
-        (!is_blank).then_some(NewBody { format, content })
+        (!trim(&content).is_empty()).then_some(NewBody { format, content })
     }
 }
 
@@ -410,18 +425,20 @@ pub struct Publication {
     pub published_at: Option<Timestamp>,
     /// The end: absent, null or an instant.
     pub expires_at: Option<Option<Timestamp>>,
+    /// Where it stands in the body, for faults.
+    pub pointer: &'static str,
 }
 
 impl PublishInput {
     /// The instants, where they are good; faults are reported below this pointer.
-    pub fn checked(self, check: &mut Check, pointer: &str) -> Publication {
+    pub fn checked(self, check: &mut Check, pointer: &'static str) -> Publication {
         let published = format!("{pointer}/published_at");
         let expires = format!("{pointer}/expires_at");
         let published_at = self
             .published_at
             .given()
             .and_then(|text| check.instant(&published, &text));
-        let expires_at = match self.expires_at {
+        let expires_at = match self.expires_at.blank_is_null() {
             Member::Absent => None,
             Member::Null => Some(None),
             Member::Given(text) => Some(check.instant(&expires, &text)),
@@ -429,6 +446,7 @@ impl PublishInput {
         Publication {
             published_at,
             expires_at,
+            pointer,
         }
     }
 }
@@ -1132,17 +1150,17 @@ const MAX_EXTERNAL_ID: usize = 200;
 
 impl Given {
     fn apply(self, check: &mut Check, current: Edits) -> Edits {
-        let title = match self.title {
-            Member::Absent if !current.title.is_empty() => Some(current.title),
-            member => needed(check, "/title", member, |c, p, text| {
-                c.line(p, text, MAX_TITLE)
-            }),
-        };
+        let own = Some(current.title).filter(|title| !title.is_empty());
+        let title = needed(check, "/title", self.title, own, |c, p, text| {
+            c.line(p, text, MAX_TITLE)
+        });
         let section_id = match self.section_id {
             Member::Absent if current.section_id > 0 => Some(current.section_id),
-            member => check.required("/section_id", member.given()),
+            member => check
+                .required("/section_id", member.given())
+                .and_then(|id| check.number("/section_id", id, 1, i64::MAX)),
         };
-        let slug = match self.slug {
+        let slug = match self.slug.blank_is_null() {
             Member::Null if current.slug.is_some() => check.required("/slug", None),
             member => member
                 .check(|text| check.slug("/slug", &text).map(|slug| slug.to_string()))
@@ -1175,12 +1193,10 @@ impl Given {
         let tags = terms("/tags", self.tags, current.tags);
         let source = self
             .source
-            .check(|source| source.0.checked(check))
-            .or_keep(current.source);
-        let cover = self
-            .cover
-            .check(|cover| cover.0.checked(check, "/cover"))
-            .or_keep(current.cover);
+            .merge(current.source, |input, was| input.merged(check, was));
+        let cover = self.cover.merge(current.cover, |input, was| {
+            input.merged(check, "/cover", was)
+        });
         let lang = self
             .lang
             .check(|text| check.language("/lang", &text))
@@ -1199,8 +1215,7 @@ impl Given {
             .or_keep(Some(current.attachments));
         let seo = self
             .seo
-            .check(|seo| seo.0.checked(check))
-            .or_keep(current.seo);
+            .merge(current.seo, |input, was| input.merged(check, was));
         let legacy_urls = self
             .legacy_urls
             .check(|list| Some(check.lines("/legacy_urls", list, MAX_LEGACY_URLS, 2000)))
@@ -1219,8 +1234,7 @@ impl Given {
         let expires_at = instant("/expires_at", self.expires_at, current.expires_at);
         let body = self
             .body
-            .check(|body| body.0.checked(check))
-            .or_keep(current.body);
+            .merge(current.body, |input, was| input.merged(check, was));
         let also_in = self
             .also_in
             .check(|list| Some(checked_also_in(check, list)))

@@ -106,6 +106,15 @@ pub async fn refresh(
     );
     check.finish()?;
     let (token, now) = (token.unwrap_or_default(), app.clock.now());
+    // Garbage never waits for the writer's turn.
+    let asked = token.clone();
+    let known = app
+        .db
+        .read(move |conn| store::knows_refresh_token(conn, &asked).map_err(ApiError::from))
+        .await?;
+    if !known {
+        return Err(invalid_refresh_token());
+    }
     let refreshed = app
         .db
         .write(move |conn| store::refresh(conn, &token, now).map_err(ApiError::from))
@@ -116,8 +125,12 @@ pub async fn refresh(
             Code::RefreshTokenUsed,
             "use the tokens of the other answer",
         )),
-        Refreshed::Invalid => Err(ApiError::new(Code::InvalidRefreshToken, "sign in again")),
+        Refreshed::Invalid => Err(invalid_refresh_token()),
     }
+}
+
+fn invalid_refresh_token() -> ApiError {
+    ApiError::new(Code::InvalidRefreshToken, "sign in again")
 }
 
 /// Sign out

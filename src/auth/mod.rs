@@ -23,6 +23,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
 use crate::error::{ApiError, ApiResult, Code};
+use crate::http::frame::{is_management, routed_path};
 
 pub use keys::{KeyError, Keys};
 pub use password::Passwords;
@@ -36,6 +37,14 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::logout)
         .service(handlers::me)
         .service(handlers::jwks);
+}
+
+/// Deletes sessions that are over.
+pub async fn tidy(app: &App) -> ApiResult<usize> {
+    let now = app.clock.now();
+    app.db
+        .write(move |conn| store::tidy(conn, now).map_err(ApiError::from))
+        .await
 }
 
 /// An authenticated caller.
@@ -157,9 +166,8 @@ pub async fn guard(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let path = req.path();
-    let is_guarded = path.starts_with("/v1/admin") || path.starts_with("/v1/auth");
-    if !is_guarded || OPEN.contains(&path) {
+    let path = routed_path(req.request());
+    if !is_management(path) || OPEN.contains(&path) {
         return Ok(next.call(req).await?.map_into_left_body());
     }
     match authenticate(&req).await {

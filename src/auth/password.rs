@@ -43,20 +43,22 @@ impl Passwords {
     /// Whether the password is the one hashed. `None`: no such account; the work is done all the
     /// same and the answer is no.
     pub async fn matches(&self, password: String, hashed: Option<String>) -> ApiResult<bool> {
-        let _waiting = self
-            .waiting
-            .try_acquire()
+        let waiting = Arc::clone(&self.waiting)
+            .try_acquire_owned()
             .map_err(|_| ApiError::Unavailable(2))?;
-        let _running = self
-            .running
-            .acquire()
+        let running = Arc::clone(&self.running)
+            .acquire_owned()
             .await
             .map_err(|e| ApiError::Internal(e.to_string()))?;
         let known = hashed.is_some();
         let hashed = hashed.unwrap_or_else(|| self.nobody.to_string());
-        web::block(move || known & verify(&password, &hashed))
-            .await
-            .map_err(|e| ApiError::Internal(e.to_string()))
+        web::block(move || {
+            // They go with the work, which goes on when the client has gone.
+            let _held = (waiting, running);
+            known & verify(&password, &hashed)
+        })
+        .await
+        .map_err(|e| ApiError::Internal(e.to_string()))
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use thiserror::Error;
 
@@ -246,6 +247,17 @@ pub enum Refreshed {
     JustUsed,
     /// Unknown, expired or revoked; a reused one has revoked its session.
     Invalid,
+}
+
+/// Whether there is such a refresh token, whatever it is worth.
+pub fn knows_refresh_token(conn: &mut Conn, token: &str) -> QueryResult<bool> {
+    let found = refresh_tokens::table.find(hash(token));
+    diesel::select(exists(found)).get_result(conn)
+}
+
+/// Deletes sessions that are over, with their refresh tokens, and returns how many.
+pub fn tidy(conn: &mut Conn, now: Timestamp) -> QueryResult<usize> {
+    diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)
 }
 
 /// Uses a refresh token.

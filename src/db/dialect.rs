@@ -1,10 +1,13 @@
 //! What the two databases spell differently, and statements that `MultiConnection` can't express.
 
+use std::time::Duration;
+
 use diesel::backend::Backend;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_dsl::methods::FilterDsl;
 use diesel::result::Error;
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
@@ -30,6 +33,9 @@ pub const MAX_BINDS: usize = 32_000;
 /// Key of the PostgreSQL advisory lock that makes content writers take turns ("lanmu" in ASCII).
 const CONTENT_LOCK: i64 = 0x006c_616e_6d75;
 
+/// How long a statement waits for a lock on PostgreSQL, in seconds.
+const LOCK_SECONDS: u32 = 10;
+
 /// How a transaction behaves towards others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -45,40 +51,48 @@ pub enum Kind {
 /// What became of the transaction around a unit of work.
 #[derive(Debug)]
 pub enum Outcome<T, E> {
-    /// It began and was committed, or rolled back because the work failed.
+    /// It was committed, rolled back because the work failed, or not begun because others held a
+    /// lock for too long. The connection is good.
     Done(Result<T, E>),
-    /// It never began: nothing ran, the work is handed back and the connection is dead.
+    /// It never began: nothing ran, the work is left where it was and the connection is dead.
     NotBegun(Error),
     /// The connection died before the end was confirmed.
-    Broken(Error),
+    Broken(E),
 }
 
 /// Runs `work` in a transaction: commits what succeeds and rolls back what fails. `work` is taken
-/// only once the transaction has begun.
-pub fn transaction<T, E, F>(conn: &mut Conn, kind: Kind, work: &mut Option<F>) -> Outcome<T, E>
+/// only once the transaction has begun. Waits for other writers of content up to `wait`.
+pub fn transaction<T, E, F>(
+    conn: &mut Conn,
+    kind: Kind,
+    wait: Duration,
+    work: &mut Option<F>,
+) -> Outcome<T, E>
 where
     E: From<Error>,
     F: FnOnce(&mut Conn) -> Result<T, E>,
 {
-    if let Err(error) = begin(conn, kind) {
-        return Outcome::NotBegun(error);
+    match begin(conn, kind, wait) {
+        Ok(()) => {}
+        Err(error) if is_contention(&error) => return Outcome::Done(Err(error.into())),
+        Err(error) => return Outcome::NotBegun(error),
     }
     let Some(work) = work.take() else {
-        return Outcome::Broken(Error::NotInTransaction);
+        return Outcome::Broken(Error::NotInTransaction.into());
     };
     match work(conn) {
         Ok(value) => match <Conn as Connection>::TransactionManager::commit_transaction(conn) {
             Ok(()) => Outcome::Done(Ok(value)),
-            Err(error) => Outcome::Broken(error),
+            Err(error) => Outcome::Broken(error.into()),
         },
         Err(error) => match <Conn as Connection>::TransactionManager::rollback_transaction(conn) {
             Ok(()) => Outcome::Done(Err(error)),
-            Err(cause) => Outcome::Broken(cause),
+            Err(_) => Outcome::Broken(error),
         },
     }
 }
 
-fn begin(conn: &mut Conn, kind: Kind) -> QueryResult<()> {
+fn begin(conn: &mut Conn, kind: Kind, wait: Duration) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(sqlite) => {
             let sql = match kind {
@@ -94,7 +108,11 @@ fn begin(conn: &mut Conn, kind: Kind) -> QueryResult<()> {
             };
             AnsiTransactionManager::begin_transaction_sql(pg, sql)?;
             if kind == Kind::Content {
-                let lock = format!("SELECT pg_advisory_xact_lock({CONTENT_LOCK})");
+                let lock = format!(
+                    "SET LOCAL lock_timeout = '{}ms'; SELECT pg_advisory_xact_lock({CONTENT_LOCK}); \
+                     SET LOCAL lock_timeout = '{LOCK_SECONDS}s'",
+                    wait.as_millis().max(1)
+                );
                 if let Err(error) = pg.batch_execute(&lock) {
                     AnsiTransactionManager::rollback_transaction(pg)?;
                     return Err(error);
@@ -102,6 +120,23 @@ fn begin(conn: &mut Conn, kind: Kind) -> QueryResult<()> {
             }
             Ok(())
         }
+    }
+}
+
+/// Whether others held a lock for too long, or this one and another waited for each other: nothing
+/// is wrong but the moment.
+pub fn is_contention(error: &Error) -> bool {
+    // PostgreSQL's lock_timeout, statement_timeout and deadlock check, SQLite's busy_timeout.
+    const SIGNS: [&str; 5] = [
+        "lock timeout",
+        "statement timeout",
+        "deadlock detected",
+        "could not serialize",
+        "database is locked",
+    ];
+    match error {
+        Error::DatabaseError(_, info) => SIGNS.iter().any(|sign| info.message().contains(sign)),
+        _ => false,
     }
 }
 
@@ -135,7 +170,12 @@ pub fn migrate(conn: &mut Conn) -> Result<Vec<String>, MigrationError> {
             .map_err(|failure| failure.0),
         Conn::Pg(pg) => pg
             .transaction(|c| {
-                let lock = format!("SELECT pg_advisory_xact_lock({})", CONTENT_LOCK + 1);
+                // Another node may be at it, and it may take its time.
+                let lock = format!(
+                    "SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; \
+                     SELECT pg_advisory_xact_lock({})",
+                    CONTENT_LOCK + 1
+                );
                 c.batch_execute(&lock)?;
                 run(c, POSTGRES_MIGRATIONS).map_err(Failure)
             })
@@ -185,11 +225,12 @@ pub fn set_up(conn: &mut Conn, read_only: bool) -> QueryResult<()> {
             }
             Ok(())
         }
-        Conn::Pg(pg) => pg.batch_execute(
-            "SET TIME ZONE 'UTC'; SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
+        Conn::Pg(pg) => pg.batch_execute(&format!(
+            "SET TIME ZONE 'UTC'; SET statement_timeout = '30s'; \
+             SET lock_timeout = '{LOCK_SECONDS}s'; \
              SET idle_in_transaction_session_timeout = '60s'; SET application_name = 'lanmu'; \
-             SET client_min_messages = 'warning';",
-        ),
+             SET client_min_messages = 'warning';"
+        )),
     }
 }
 
@@ -199,6 +240,22 @@ pub fn ascii_lower(conn: &Conn, column: &str) -> String {
     match conn {
         Conn::Sqlite(_) => format!("lower({column})"),
         Conn::Pg(_) => format!("lower({column} COLLATE \"C\")"),
+    }
+}
+
+/// An upsert that updates only where the row it meets is like this (`DO UPDATE SET … WHERE`).
+pub fn only_where<Upsert: FilterDsl<Predicate>, Predicate>(
+    upsert: Upsert,
+    predicate: Predicate,
+) -> <Upsert as FilterDsl<Predicate>>::Output {
+    FilterDsl::filter(upsert, predicate)
+}
+
+/// What makes a locking select pass over rows that others hold; SQLite has one writer anyway.
+pub fn skip_locked(conn: &Conn) -> &'static str {
+    match conn {
+        Conn::Sqlite(_) => "",
+        Conn::Pg(_) => " FOR UPDATE SKIP LOCKED",
     }
 }
 

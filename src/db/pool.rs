@@ -1,7 +1,8 @@
 //! Pools, and the one way to run a unit of work on the database.
 //!
 //! A unit of work is a closure over one [`Conn`] inside one transaction, run off the async
-//! threads. Whoever waits, waits in a fair queue and for a bounded time.
+//! threads. Whoever waits, waits in a fair queue, and each wait has an end: for a turn, for a
+//! connection, for another node's writer.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, Pool};
 use diesel::{PgConnection, SqliteConnection};
 use thiserror::Error;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Conn;
 use super::dialect::{self, Kind, MigrationError, Outcome};
@@ -73,7 +74,9 @@ impl std::fmt::Debug for DbUrl {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
             Self::Postgres(url) => {
-                let host = url.rsplit_once('@').map_or("", |(_, host)| host);
+                // A password may stand before the @ or in the query.
+                let bare = url.split('?').next().unwrap_or_default();
+                let host = bare.rsplit_once('@').map_or("", |(_, host)| host);
                 write!(f, "postgres://…@{host}")
             }
         }
@@ -108,13 +111,13 @@ struct Inner {
     /// SQLite's only writer; PostgreSQL writes through `readers`.
     writer: Option<Lane>,
     /// The fair queue of content writers (on SQLite, of all writers).
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
     wait: Duration,
 }
 
 struct Lane {
     pool: Pool<Manager>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Lane {
@@ -129,7 +132,7 @@ impl Lane {
             .build_unchecked(manager);
         Self {
             pool,
-            permits: Semaphore::new(size as usize),
+            permits: Arc::new(Semaphore::new(size as usize)),
         }
     }
 }
@@ -151,7 +154,7 @@ impl Db {
         let inner = Inner {
             readers,
             writer,
-            turn: Semaphore::new(1),
+            turn: Arc::new(Semaphore::new(1)),
             wait: settings.wait,
         };
         Self {
@@ -225,16 +228,20 @@ impl Db {
             Kind::Content => true,
             Kind::Hits => inner.writer.is_some(),
         };
-        let _turn = if takes_turn {
+        let turn = if takes_turn {
             Some(inner.acquire(&inner.turn).await?)
         } else {
             None
         };
-        let _permit = inner.acquire(&inner.lane(kind).permits).await?;
+        let permit = inner.acquire(&inner.lane(kind).permits).await?;
 
         let shared = Arc::clone(inner);
         let span = tracing::Span::current();
-        let blocking = web::block(move || span.in_scope(|| shared.lane(kind).work(kind, work)));
+        let blocking = web::block(move || {
+            // They go with the work, which goes on when the client has gone.
+            let _held = (turn, permit);
+            span.in_scope(|| shared.lane(kind).work(kind, shared.wait, work))
+        });
         match blocking.await {
             Ok(result) => result,
             // The work panicked; the transaction is rolled back with its connection.
@@ -261,8 +268,9 @@ impl Inner {
         }
     }
 
-    async fn acquire<'a>(&self, queue: &'a Semaphore) -> Result<SemaphorePermit<'a>, DbError> {
-        match tokio::time::timeout(self.wait, queue.acquire()).await {
+    async fn acquire(&self, queue: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, DbError> {
+        let permit = Arc::clone(queue).acquire_owned();
+        match tokio::time::timeout(self.wait, permit).await {
             Ok(Ok(permit)) => Ok(permit),
             // The semaphores are never closed, so this is the time-out.
             _ => Err(DbError::Busy),
@@ -273,7 +281,7 @@ impl Inner {
 impl Lane {
     /// Runs the work on a connection of this lane. A connection found dead before anything ran is
     /// replaced by a new one.
-    fn work<T, E, F>(&self, kind: Kind, work: F) -> Result<T, E>
+    fn work<T, E, F>(&self, kind: Kind, wait: Duration, work: F) -> Result<T, E>
     where
         E: From<DbError> + From<diesel::result::Error>,
         F: FnOnce(&mut Conn) -> Result<T, E>,
@@ -287,12 +295,12 @@ impl Lane {
                 .map_err(|e| DbError::Unreachable(e.to_string()))?;
             // A panic in the work leaves the flag up: the connection is not used again.
             pooled.broken = true;
-            match dialect::transaction(&mut pooled.conn, kind, &mut work) {
+            match dialect::transaction(&mut pooled.conn, kind, wait, &mut work) {
                 Outcome::Done(result) => {
                     pooled.broken = false;
                     return result;
                 }
-                Outcome::Broken(error) => return Err(DbError::Query(error).into()),
+                Outcome::Broken(error) => return Err(error),
                 Outcome::NotBegun(error) => last = error.to_string(),
             }
         }
@@ -381,7 +389,8 @@ mod tests {
 
     #[test]
     fn a_url_prints_without_its_password() {
-        let url = DbUrl::parse("postgres://user:secret@db.example/lanmu").expect("valid");
+        let url = DbUrl::parse("postgres://user:secret@db.example/lanmu?password=secret");
+        let url = url.expect("valid");
         assert_eq!(format!("{url:?}"), "postgres://…@db.example/lanmu");
     }
 }

@@ -14,6 +14,7 @@ use crate::config::Site;
 use crate::db::schema::{articles as articles_table, sections as sections_table};
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
+use crate::http::fields::Check;
 use crate::http::reference::Slug;
 use crate::{articles, hits, sections};
 
@@ -126,7 +127,7 @@ fn fill_all(
                 max_age_days: None,
             },
         };
-        let row = sections::store::create(conn, new, now)?;
+        let row = sections::store::create(conn, new, Check::default(), now)?;
         ids.insert(section.slug, row.id);
     }
     let count = content.articles.len();
@@ -194,13 +195,19 @@ fn add_article(
     };
     let publication = Publication {
         published_at: Some(published_at),
-        expires_at: None,
+        ..Publication::default()
     };
     let writer = Writer {
         user_id: None,
         now: if is_draft { now } else { published_at.min(now) },
     };
-    let stored = articles::store::create(conn, edits, (!is_draft).then_some(publication), writer)?;
+    let stored = articles::store::create(
+        conn,
+        edits,
+        (!is_draft).then_some(publication),
+        writer,
+        Check::default(),
+    )?;
     if article.status == "published" {
         let views = Views {
             article_id: stored.row.id,

@@ -1,11 +1,11 @@
 //! Hit counts with their ledgers, in management.
 
-use actix_web::web::{Data, Json, Path};
+use actix_web::web::{Data, Json};
 use actix_web::{HttpResponse, delete, get, post, put};
 use utoipa::IntoParams;
 
 use crate::app::App;
-use crate::articles;
+use crate::articles::{self, ArticleId};
 use crate::auth::{Can, ReadHits, WriteHits};
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
@@ -14,7 +14,7 @@ use crate::http::body::Body;
 use crate::http::fields::Check;
 use crate::http::paging::{PagesOnlyParams, Paging};
 use crate::http::params::{FromParams, Params, Reader};
-use crate::http::reference::{Ref, path_id};
+use crate::http::reference::Ref;
 use crate::sections;
 
 use super::store::{self, Correction, ManagedSort};
@@ -128,10 +128,10 @@ fn ledger(conn: &mut Conn, id: i64, app: &App, now: Timestamp) -> ApiResult<Mana
 pub async fn read(
     _: Can<ReadHits>,
     app: Data<App>,
-    path: Path<String>,
+    id: ArticleId,
     _: Params<()>,
 ) -> ApiResult<Json<ManagedHitCount>> {
-    let id = path_id(&path, "article")?;
+    let id = id.0;
     let shared = app.clone();
     app.db
         .read(move |conn| {
@@ -160,12 +160,6 @@ async fn correct(
         .await
 }
 
-fn checked_reason(check: &mut Check, reason: Option<String>) -> Option<String> {
-    let reason = reason.filter(|text| !crate::http::fields::trim(text).is_empty());
-    let reason = check.required("/reason", reason)?;
-    check.line("/reason", &reason, MAX_REASON)
-}
-
 /// Set the baseline of a count
 ///
 /// What an older system had counted; kept apart from what was counted here, with the reason in the
@@ -180,16 +174,16 @@ fn checked_reason(check: &mut Check, reason: Option<String>) -> Option<String> {
 pub async fn set_baseline(
     caller: Can<WriteHits>,
     app: Data<App>,
-    path: Path<String>,
+    id: ArticleId,
     _: Params<()>,
     body: Body<BaselineInput>,
 ) -> ApiResult<Json<ManagedHitCount>> {
-    let id = path_id(&path, "article")?;
+    let id = id.0;
     let mut check = Check::default();
     let baseline = check
         .required("/baseline", body.0.baseline)
         .and_then(|n| check.number("/baseline", n, 0, MAX_BASELINE));
-    let reason = checked_reason(&mut check, body.0.reason);
+    let reason = check.required_line("/reason", body.0.reason, MAX_REASON);
     check.finish()?;
     let correction = Correction::Baseline(baseline.unwrap_or_default());
     correct(app, id, correction, reason, caller.caller.user_id)
@@ -211,13 +205,13 @@ pub async fn set_baseline(
 pub async fn reset(
     caller: Can<WriteHits>,
     app: Data<App>,
-    path: Path<String>,
+    id: ArticleId,
     _: Params<()>,
     body: Body<ResetInput>,
 ) -> ApiResult<Json<ManagedHitCount>> {
-    let id = path_id(&path, "article")?;
+    let id = id.0;
     let mut check = Check::default();
-    let reason = checked_reason(&mut check, body.0.reason);
+    let reason = check.required_line("/reason", body.0.reason, MAX_REASON);
     check.finish()?;
     correct(app, id, Correction::Reset, reason, caller.caller.user_id)
         .await
@@ -236,10 +230,10 @@ pub async fn reset(
 pub async fn delete(
     caller: Can<WriteHits>,
     app: Data<App>,
-    path: Path<String>,
+    id: ArticleId,
     _: Params<()>,
 ) -> ApiResult<HttpResponse> {
-    let id = path_id(&path, "article")?;
+    let id = id.0;
     correct(app, id, Correction::Reset, None, caller.caller.user_id).await?;
     Ok(HttpResponse::NoContent().finish())
 }

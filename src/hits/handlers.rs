@@ -41,14 +41,6 @@ fn check_client(check: &mut Check, pointer: &str, client: Member<String>) -> Opt
     client
 }
 
-fn check_hit_id(check: &mut Check, pointer: &str, id: &str) -> Option<String> {
-    let line = check.line(pointer, id, MAX_HIT_ID);
-    if line.is_none() && check.is_clean() {
-        check.required::<()>(pointer, None);
-    }
-    line
-}
-
 /// Count a view
 ///
 /// Records one view of a public article and answers once it is on disk. One view per visitor and
@@ -78,7 +70,7 @@ pub async fn record_one(
         .0
         .hit_id
         .given()
-        .and_then(|id| check_hit_id(&mut check, "/hit_id", &id));
+        .and_then(|id| check.required_line("/hit_id", Some(id), MAX_HIT_ID));
     check.finish()?;
     let (text, now) = (path.into_inner(), app.clock.now());
     let article_id = app
@@ -140,10 +132,8 @@ pub async fn record_many(
 
 fn checked_batch(batch: HitBatch) -> ApiResult<Vec<Hit>> {
     let mut check = Check::default();
-    let items = check.required("/hits", batch.hits).unwrap_or_default();
-    if check.is_clean() && items.is_empty() {
-        check.required::<()>("/hits", None);
-    }
+    let items = batch.hits.filter(|items| !items.is_empty());
+    let items = check.required("/hits", items).unwrap_or_default();
     if items.len() > MAX_BATCH {
         check.fault(
             "/hits",
@@ -157,12 +147,7 @@ fn checked_batch(batch: HitBatch) -> ApiResult<Vec<Hit>> {
     for (index, Object(item)) in items.into_iter().enumerate() {
         let at = |name: &str| format!("/hits/{index}/{name}");
         let article_id = check.required(&at("article_id"), item.article_id);
-        let given = item
-            .hit_id
-            .filter(|id| !crate::http::fields::trim(id).is_empty());
-        let hit_id = check
-            .required(&at("hit_id"), given)
-            .and_then(|id| check.line(&at("hit_id"), &id, MAX_HIT_ID));
+        let hit_id = check.required_line(&at("hit_id"), item.hit_id, MAX_HIT_ID);
         let instant = item
             .at
             .given()
@@ -185,8 +170,8 @@ async fn counted<F>(app: &App, req: &HttpRequest, work: F) -> ApiResult<HttpResp
 where
     F: FnOnce(&mut Conn, Timestamp) -> ApiResult<Delivery> + Send + 'static,
 {
-    let now = app.clock.now();
-    match app.db.read(move |conn| work(conn, now)).await {
+    let clock = app.clock.clone();
+    match app.db.read(move |conn| work(conn, clock.now())).await {
         Ok(delivery) => delivery.answer(req.headers(), REVALIDATE),
         Err(error) if error.code() == crate::error::Code::NotFound => {
             Err(ApiError::Cacheable(Box::new(error), REVALIDATE.to_owned()))
@@ -346,7 +331,7 @@ struct TopParams {
     )]
     section: Option<String>,
     /// The most articles to return.
-    #[param(minimum = 1, maximum = 100, default = 10, example = 10)]
+    #[param(minimum = 1, maximum = 100, default = 20, example = 10)]
     limit: Option<i64>,
 }
 
@@ -362,7 +347,7 @@ impl FromParams for TopQuery {
         Self {
             window: reader.choice("window", WINDOWS).unwrap_or(Window::Days(7)),
             section: sections::read_reference(reader, "section"),
-            limit: reader.integer("limit", 1..=100).unwrap_or(10),
+            limit: reader.integer("limit", 1..=100).unwrap_or(20),
         }
     }
 }

@@ -58,26 +58,26 @@ pub struct Hit {
 /// Records hits of one viewer, all in one transaction, and tells what became of each. When this
 /// returns, they are on disk.
 pub async fn record(app: &App, hits: Vec<Hit>, viewer: Viewer) -> ApiResult<Vec<Recorded>> {
-    let now = app.clock.now();
     let (zone, window) = (app.config.site.zone, app.config.hit_window);
-    let (day, salts) = (zone.day(now), app.salts.clone());
-    let (recorded, salt) = app
+    let (clock, salts) = (app.clock.clone(), app.salts.clone());
+    let (recorded, day_salts) = app
         .db
         .count(move |conn| {
-            let salt = salts.of_day(conn, day)?;
-            let visitor = viewer.hash(&salt);
+            let now = clock.now();
+            let day_salts = salts.of_day(conn, zone.day(now))?;
             let view = store::View {
-                visitor,
+                visitor: viewer.hash(&day_salts.own),
+                visitor_before: day_salts.before.as_ref().map(|salt| viewer.hash(salt)),
                 is_bot: viewer.is_bot(),
                 zone,
                 window,
                 now,
             };
             let recorded = store::record(conn, &hits, &view)?;
-            Ok::<_, ApiError>((recorded, salt))
+            Ok::<_, ApiError>((recorded, day_salts))
         })
         .await?;
-    app.salts.remember(day, salt);
+    app.salts.remember(day_salts);
     Ok(recorded)
 }
 
@@ -96,33 +96,42 @@ pub fn site_total(conn: &mut Conn, now: Timestamp) -> ApiResult<i64> {
     Ok(store::site_total(conn, now)?)
 }
 
-type Salt = (NaiveDate, Vec<u8>);
+/// The salt of a day, and of the day before where anybody came then.
+#[derive(Debug, Clone)]
+struct DaySalts {
+    day: NaiveDate,
+    own: Vec<u8>,
+    before: Option<Vec<u8>>,
+}
 
-/// The day's salts of visitor hashes: random, shared by all nodes through the database, deleted
+/// The days' salts of visitor hashes: random, shared by all nodes through the database, deleted
 /// when the day is well past, so that no hash can be tried again later.
 #[derive(Debug, Clone, Default)]
 pub struct Salts {
-    known: Arc<Mutex<Option<Salt>>>,
+    known: Arc<Mutex<Option<DaySalts>>>,
 }
 
 impl Salts {
-    fn of_day(&self, conn: &mut Conn, day: NaiveDate) -> ApiResult<Vec<u8>> {
+    fn of_day(&self, conn: &mut Conn, day: NaiveDate) -> ApiResult<DaySalts> {
         let known = self
             .known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        if let Some((known_day, salt)) = known
-            && known_day == day
-        {
-            return Ok(salt);
+        if let Some(salts) = known.filter(|salts| salts.day == day) {
+            return Ok(salts);
         }
-        Ok(store::salt(conn, day)?)
+        let own = store::salt(conn, day)?;
+        let before = match day.pred_opt() {
+            Some(before) => store::find_salt(conn, before)?,
+            None => None,
+        };
+        Ok(DaySalts { day, own, before })
     }
 
-    /// Remembers the salt of a day, once it is committed.
-    fn remember(&self, day: NaiveDate, salt: Vec<u8>) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((day, salt));
+    /// Remembers the salts of a day, once they are committed.
+    fn remember(&self, salts: DaySalts) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(salts);
     }
 }
 

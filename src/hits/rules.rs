@@ -126,68 +126,59 @@ impl Viewer {
     }
 }
 
-/// The crate's list takes HTTP libraries and an empty user agent for bots; here they aren't: apps
-/// and servers that count their readers' views use them.
-static BOTS: LazyLock<Bots> = LazyLock::new(Bots::default);
+/// The crate's list less what names no crawler: HTTP libraries (apps and servers that count their
+/// readers' views use them), browsers that have a crawler's name in theirs, and a CDN.
+static BOTS: LazyLock<Bots> = LazyLock::new(|| {
+    let mut bots = Bots::default();
+    bots.remove(NO_BOTS);
+    bots
+});
 
-/// Names that HTTP libraries and command-line clients give themselves.
-const LIBRARIES: &[&str] = &[
+const NO_BOTS: &[&str] = &[
+    // Libraries and command-line clients.
+    "^curl",
+    "^java/",
+    "^javascript",
+    "^lua-resty-http",
+    "^php",
+    "^php-curl-class",
+    "^postmanruntime",
+    "^unityplayer",
+    "ahc/",
     "aiohttp",
-    "apache-httpclient",
+    "anyevent",
     "axios",
-    "cfnetwork",
-    "curl",
-    "dalvik",
-    "dart",
-    "deno",
-    "faraday",
     "go-http-client",
-    "got",
     "guzzlehttp",
-    "http-kit",
-    "httpie",
+    "http_get",
+    "httpclient",
+    "httpunit",
+    "httpurlconnection",
     "httpx",
-    "java",
-    "libcurl",
+    "jetty",
     "libwww-perl",
-    "lua-resty-http",
-    "node",
-    "node-fetch",
+    "node-fetch/",
     "okhttp",
-    "php",
-    "postman",
-    "postmanruntime",
-    "python",
+    "pcore-http",
+    "pycurl",
     "python-requests",
     "python-urllib",
-    "reqwest",
-    "rest-client",
-    "ruby",
-    "superagent",
-    "undici",
-    "urllib",
-    "ureq",
     "wget",
+    // Browsers and what they carry.
+    "^ddg_android",
+    "^duckduckgo",
+    "^netsurf",
+    "coccoc",
+    "m_bot_tab",
+    "qqdownload",
+    "sogou",
+    // In front of readers.
+    "amazon cloudfront",
 ];
 
 fn is_bot(agent: &str) -> bool {
     let agent = agent.trim();
-    if agent.is_empty() {
-        return false;
-    }
-    let first = agent
-        .split(['/', ' ', '('])
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    if LIBRARIES.contains(&first.as_str()) {
-        // A library that says what it crawls for is a crawler all the same.
-        let rest = agent[first.len()..].to_ascii_lowercase();
-        return ["bot", "crawl", "spider"]
-            .iter()
-            .any(|sign| rest.contains(sign));
-    }
-    BOTS.is_bot(agent)
+    !agent.is_empty() && BOTS.is_bot(agent)
 }
 
 #[cfg(test)]
@@ -202,6 +193,11 @@ mod tests {
             "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
             "facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
             "python-requests/2.31 (my-crawler)",
+            "Sogou web spider/4.0(+http://www.sogou.com/docs/help/webmasters.htm#07)",
+            "coccocbot-web/1.0 (+http://help.coccoc.com/searchengine)",
+            "DuckDuckBot/1.1; (+http://duckduckgo.com/duckduckbot.html)",
+            "WhatsApp/2.23.20.0 A",
+            "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
         ] {
             assert!(is_bot(agent), "{agent}");
         }
@@ -218,6 +214,14 @@ mod tests {
             "Go-http-client/1.1",
             "Java/17.0.2",
             "Dart/3.4 (dart:io)",
+            "MyApp/1.0 okhttp/4.9",
+            "Jakarta Commons-HttpClient/3.1",
+            "PycURL/7.45 libcurl/8.0",
+            "Symfony HttpClient/Curl",
+            "Wget/1.21",
+            "Amazon CloudFront",
+            "Mozilla/5.0 (Linux; Android 13) AppleWebKit/537.36 Chrome/98 Mobile Safari/537.36 SogouMobileBrowser/6.9.1",
+            "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) coc_coc_browser/120 Chrome/114 Safari/537.36",
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
             "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.49 NetType/WIFI Language/zh_CN",
             "Mozilla/5.0 (Linux; Android 14; CUBOT NOTE 30) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36",

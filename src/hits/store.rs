@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{Days, NaiveDate};
-use diesel::dsl::{max, sql, sum};
+use diesel::dsl::{exists, max, sql, sum};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Date};
 
@@ -14,7 +14,7 @@ use crate::db::schema::{
     articles as articles_table, hit_days, hit_entries, hit_ids, hit_salts, hit_totals, hit_visits,
     listings,
 };
-use crate::db::{Conn, Timestamp};
+use crate::db::{Conn, Timestamp, dialect};
 use crate::each;
 use crate::http::paging::{Found, Paging};
 use crate::visibility::{SITE, is_public};
@@ -28,6 +28,8 @@ use super::wire::{DayHits, HitCount, ManagedHitCount};
 pub struct View {
     /// The visitor's hash.
     pub visitor: Vec<u8>,
+    /// The visitor's hash of the day before, where the window reaches back to it.
+    pub visitor_before: Option<Vec<u8>>,
     /// Whether it is a bot.
     pub is_bot: bool,
     /// The site's days.
@@ -179,7 +181,15 @@ fn judge(
         seen_in_batch.push(at);
         return Ok(Outcome::Counted);
     }
-    if note_visit(conn, hit.article_id, &view.visitor, view.now, window)? {
+    let since = Timestamp::from_millis(view.now.millis().saturating_sub(window));
+    let since = since.unwrap_or(view.now);
+    // Who came just before midnight is known by the hash of the day before.
+    if let Some(before) = &view.visitor_before
+        && has_visited(conn, hit.article_id, before, since)?
+    {
+        return Ok(Outcome::Duplicate);
+    }
+    if note_visit(conn, hit.article_id, &view.visitor, view.now, since)? {
         Ok(Outcome::Counted)
     } else {
         Ok(Outcome::Duplicate)
@@ -194,49 +204,51 @@ fn note_hit_id(
     now: Timestamp,
 ) -> QueryResult<bool> {
     let oldest = now.plus_seconds(-HIT_ID_SECONDS);
-    let written = each!(conn, c => diesel::insert_into(hit_ids::table)
-        .values((hit_ids::article_id.eq(article_id), hit_ids::hit_id.eq(hit_id), hit_ids::seen_at.eq(now)))
+    let noted = each!(conn, c => dialect::only_where(diesel::insert_into(hit_ids::table)
+        .values((
+            hit_ids::article_id.eq(article_id),
+            hit_ids::hit_id.eq(hit_id),
+            hit_ids::seen_at.eq(now),
+        ))
         .on_conflict((hit_ids::article_id, hit_ids::hit_id))
-        .do_nothing()
+        .do_update()
+        .set(hit_ids::seen_at.eq(now)), hit_ids::seen_at.le(oldest))
         .execute(c))?;
-    if written > 0 {
-        return Ok(true);
-    }
-    let renewed = diesel::update(
-        hit_ids::table
-            .find((article_id, hit_id))
-            .filter(hit_ids::seen_at.le(oldest)),
-    )
-    .set(hit_ids::seen_at.eq(now))
-    .execute(conn)?;
-    Ok(renewed > 0)
+    Ok(noted > 0)
 }
 
-/// Notes a visit; false where the visitor's last counted view was within the window.
+/// Notes a visit; false where the visitor's last counted view was after `since`.
 fn note_visit(
     conn: &mut Conn,
     article_id: i64,
     visitor: &[u8],
     now: Timestamp,
-    window: i64,
+    since: Timestamp,
 ) -> QueryResult<bool> {
-    let written = each!(conn, c => diesel::insert_into(hit_visits::table)
-        .values((hit_visits::article_id.eq(article_id), hit_visits::visitor.eq(visitor), hit_visits::seen_at.eq(now)))
+    let noted = each!(conn, c => dialect::only_where(diesel::insert_into(hit_visits::table)
+        .values((
+            hit_visits::article_id.eq(article_id),
+            hit_visits::visitor.eq(visitor),
+            hit_visits::seen_at.eq(now),
+        ))
         .on_conflict((hit_visits::article_id, hit_visits::visitor))
-        .do_nothing()
+        .do_update()
+        .set(hit_visits::seen_at.eq(now)), hit_visits::seen_at.le(since))
         .execute(c))?;
-    if written > 0 {
-        return Ok(true);
-    }
-    let since = Timestamp::from_millis(now.millis().saturating_sub(window)).unwrap_or(now);
-    let renewed = diesel::update(
-        hit_visits::table
-            .find((article_id, visitor))
-            .filter(hit_visits::seen_at.le(since)),
-    )
-    .set(hit_visits::seen_at.eq(now))
-    .execute(conn)?;
-    Ok(renewed > 0)
+    Ok(noted > 0)
+}
+
+/// Whether a visitor's last counted view was after `since`.
+fn has_visited(
+    conn: &mut Conn,
+    article_id: i64,
+    visitor: &[u8],
+    since: Timestamp,
+) -> QueryResult<bool> {
+    let visit = hit_visits::table
+        .find((article_id, visitor))
+        .filter(hit_visits::seen_at.gt(since));
+    diesel::select(exists(visit)).get_result(conn)
 }
 
 /// Makes sure that the ledger has a row for the article, and locks it.
@@ -674,16 +686,18 @@ pub fn correct(
     Ok(())
 }
 
+/// A day's salt, where there is one.
+pub fn find_salt(conn: &mut Conn, day: NaiveDate) -> QueryResult<Option<Vec<u8>>> {
+    hit_salts::table
+        .find(day)
+        .select(hit_salts::salt)
+        .first(conn)
+        .optional()
+}
+
 /// The day's salt, made by whoever needs it first.
 pub fn salt(conn: &mut Conn, day: NaiveDate) -> QueryResult<Vec<u8>> {
-    let find = |conn: &mut Conn| {
-        hit_salts::table
-            .find(day)
-            .select(hit_salts::salt)
-            .first::<Vec<u8>>(conn)
-            .optional()
-    };
-    if let Some(salt) = find(conn)? {
+    if let Some(salt) = find_salt(conn, day)? {
         return Ok(salt);
     }
     let fresh = crate::http::frame::random_token(32).into_bytes();
@@ -693,29 +707,39 @@ pub fn salt(conn: &mut Conn, day: NaiveDate) -> QueryResult<Vec<u8>> {
         .do_nothing()
         .execute(c))?;
     // Another node may have been first.
-    Ok(find(conn)?.unwrap_or(fresh))
+    Ok(find_salt(conn, day)?.unwrap_or(fresh))
 }
 
-/// Deletes hit ids, visits and salts that are past, and returns how many.
+/// How many rows are deleted in one go.
+const TIDY_ROWS: usize = 10_000;
+
+/// Deletes hit ids, visits and salts that are past, up to 10,000 of each, and returns how many.
+/// Rows that a hit is renewing right now are passed over.
 pub fn tidy(
     conn: &mut Conn,
     zone: SiteZone,
     window: Duration,
     now: Timestamp,
 ) -> QueryResult<usize> {
-    let ids = diesel::delete(
-        hit_ids::table.filter(hit_ids::seen_at.lt(now.plus_seconds(-HIT_ID_SECONDS))),
-    )
-    .execute(conn)?;
-    let seconds = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
-    let visits = diesel::delete(
-        hit_visits::table.filter(hit_visits::seen_at.lt(now.plus_seconds(-seconds))),
-    )
-    .execute(conn)?;
+    let window = i64::try_from(window.as_secs()).unwrap_or(i64::MAX);
+    let mut deleted = 0;
+    for (table, key, age) in [
+        ("hit_ids", "hit_id", HIT_ID_SECONDS),
+        ("hit_visits", "visitor", window),
+    ] {
+        let oldest = dialect::instant(conn, now.plus_seconds(-age));
+        let skip_locked = dialect::skip_locked(conn);
+        let sql = format!(
+            "DELETE FROM {table} WHERE (article_id, {key}) IN \
+             (SELECT article_id, {key} FROM {table} WHERE seen_at < {oldest} \
+              LIMIT {TIDY_ROWS}{skip_locked})"
+        );
+        deleted += diesel::sql_query(sql).execute(conn)?;
+    }
     let yesterday = first_day(zone.day(now), 2);
     let salts =
         diesel::delete(hit_salts::table.filter(hit_salts::day.lt(yesterday))).execute(conn)?;
-    Ok(ids + visits + salts)
+    Ok(deleted + salts)
 }
 
 /// Adds views of a day that are known otherwise, such as a demonstration's history.

@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_ENCODING, ETAG, HeaderMap, IF_NONE_MATCH, LOCATION};
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION,
+};
 use actix_web::{HttpRequest, HttpResponse};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -221,6 +223,14 @@ pub fn cache_control(policy: CachePolicy, now: Timestamp, edge: Option<Timestamp
 
 /// `Cache-Control` of hit counts.
 pub const REVALIDATE: &str = "max-age=0, must-revalidate";
+
+/// An answer with counts in it: caches ask about it each time, as about counts.
+pub fn revalidated(mut answer: HttpResponse) -> HttpResponse {
+    answer
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));
+    answer
+}
 
 /// Management's answers: JSON with the version as entity tag.
 pub mod managed {

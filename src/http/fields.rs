@@ -61,6 +61,16 @@ impl<T> Member<T> {
     }
 }
 
+impl Member<String> {
+    /// The member with blank text as null.
+    pub fn blank_is_null(self) -> Self {
+        match self {
+            Self::Given(text) if trim(&text).is_empty() => Self::Null,
+            member => member,
+        }
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Member<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Option::deserialize(deserializer).map(|value| value.map_or(Self::Null, Self::Given))
@@ -94,6 +104,22 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+impl<T> Member<Object<T>> {
+    /// What `current` becomes by an object of a merge patch (RFC 7396): the object's members are
+    /// merged into it in turn.
+    pub fn merge<U>(
+        self,
+        current: Option<U>,
+        merge: impl FnOnce(T, Option<U>) -> Option<U>,
+    ) -> Option<U> {
+        match self {
+            Self::Absent => current,
+            Self::Null => None,
+            Self::Given(Object(value)) => merge(value, current),
+        }
+    }
+}
+
 /// The longest web address, in characters.
 pub const MAX_URL: usize = 2000;
 
@@ -111,9 +137,21 @@ impl Check {
         self.faults.push(Fault::member(pointer, code, detail));
     }
 
-    /// Whether nothing was reported yet.
-    pub fn is_clean(&self) -> bool {
-        self.faults.is_empty()
+    /// Reports a fault that another check found.
+    pub fn report(&mut self, fault: Fault) {
+        self.faults.push(fault);
+    }
+
+    /// Whether a fault was reported of this member or of one below it.
+    pub fn has_fault_at(&self, pointer: &str) -> bool {
+        let at = |fault: &Fault| {
+            let rest = fault
+                .pointer
+                .as_deref()
+                .and_then(|told| told.strip_prefix(pointer));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.faults.iter().any(at)
     }
 
     /// Ends the check: 422 with all faults, if there are any.
@@ -131,6 +169,18 @@ impl Check {
             self.fault(pointer, FaultCode::Required, "is required");
         }
         value
+    }
+
+    /// A required line of text of up to `max` characters; blank counts as missing.
+    pub fn required_line(
+        &mut self,
+        pointer: &str,
+        text: Option<String>,
+        max: usize,
+    ) -> Option<String> {
+        let given = text.filter(|text| !trim(text).is_empty());
+        let text = self.required(pointer, given)?;
+        self.line(pointer, &text, max)
     }
 
     /// One line of text of up to `max` characters, trimmed; blank is `None`.
@@ -238,8 +288,11 @@ impl Check {
         None
     }
 
-    /// A slug.
+    /// A slug; blank is `None`.
     pub fn slug(&mut self, pointer: &str, text: &str) -> Option<Slug> {
+        if trim(text).is_empty() {
+            return None;
+        }
         let slug = Slug::parse(text.trim());
         if slug.is_none() {
             let detail = "must be 1 to 120 of a-z, 0-9 and -, not digits alone, and not \"tree\"";
@@ -259,8 +312,11 @@ impl Check {
         tag
     }
 
-    /// An RFC 3339 instant.
+    /// An RFC 3339 instant; blank is `None`.
     pub fn instant(&mut self, pointer: &str, text: &str) -> Option<Timestamp> {
+        if trim(text).is_empty() {
+            return None;
+        }
         let instant = Timestamp::parse(text.trim());
         if instant.is_none() {
             let detail = "must be an instant (RFC 3339), as 2026-01-31T09:00:00+08:00";
@@ -308,7 +364,9 @@ pub fn canonical_language(text: &str) -> Option<String> {
 
 fn is_web_url(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.host().is_some() && !text.contains(' ')
+        let rest = text.get(url.scheme().len()..).unwrap_or_default();
+        let is_web = matches!(url.scheme(), "http" | "https") && url.host().is_some();
+        is_web && rest.starts_with("://") && !text.contains(' ')
     })
 }
 
@@ -324,7 +382,7 @@ mod tests {
             check.line("/a", "\u{3000}标题\u{200B}", 9).as_deref(),
             Some("标题")
         );
-        assert!(check.is_clean());
+        assert!(check.finish().is_ok());
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub async fn frame(
     let began = std::time::Instant::now();
     let id = request_id(req.headers());
     let method = req.method().clone();
-    let path = req.path().to_owned();
+    let path = routed_path(req.request()).to_owned();
     let origin = cors_origin(app.as_ref().map(|app| app.get_ref()), &path, req.headers());
     let span = tracing::info_span!(
         "request", id, %method, path, trace = trace_id(req.headers()).unwrap_or_default()
@@ -101,32 +101,32 @@ impl actix_web::ResponseError for Framed {
 
 /// Turns an error's answer into its problem document, and logs the causes of faults of our own.
 fn with_problem(res: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
-    let answer = match res.response().error() {
-        None => return res,
-        Some(error) => match error.as_error::<ApiError>() {
-            Some(error) => {
-                if let ApiError::Internal(cause) = error {
-                    tracing::error!(%cause, "failed");
+    let own = res.response().error().map(|error| {
+        let own = error.as_error::<ApiError>();
+        if let Some(ApiError::Internal(cause)) = own {
+            tracing::error!(%cause, "failed");
+        }
+        own.map(|error| error.answer(id))
+    });
+    let status = res.status();
+    let answer = match own {
+        Some(Some(answer)) => answer,
+        None if !status.is_client_error() && !status.is_server_error() => return res,
+        // An answer of the framework's own, such as to a path that is no UTF-8.
+        _ => {
+            let code = match status {
+                StatusCode::NOT_FOUND => Code::NotFound,
+                StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
+                StatusCode::REQUEST_TIMEOUT => Code::RequestTimeout,
+                status if status.is_client_error() => Code::InvalidRequest,
+                _ => {
+                    tracing::error!(%status, "failed");
+                    Code::Internal
                 }
-                error.answer(id)
-            }
-            // An error of the framework's own, such as a path that is no UTF-8.
-            None => {
-                let status = res.status();
-                let code = match status {
-                    StatusCode::NOT_FOUND => Code::NotFound,
-                    StatusCode::PAYLOAD_TOO_LARGE => Code::PayloadTooLarge,
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
-                    StatusCode::REQUEST_TIMEOUT => Code::RequestTimeout,
-                    status if status.is_client_error() => Code::InvalidRequest,
-                    _ => {
-                        tracing::error!(cause = %error, "failed");
-                        Code::Internal
-                    }
-                };
-                ApiError::new(code, code.title()).answer(id)
-            }
-        },
+            };
+            ApiError::new(code, code.title()).answer(id)
+        }
     };
     res.into_response(answer)
 }
@@ -155,12 +155,19 @@ fn cors_origin(app: Option<&App>, path: &str, headers: &HeaderMap) -> Cors {
     }
 }
 
+/// The path as the router sees it: with needless percent-encoding undone, so that nothing can be
+/// routed to management without looking like it.
+pub fn routed_path(req: &HttpRequest) -> &str {
+    req.match_info().as_str()
+}
+
 fn is_below(path: &str, root: &str) -> bool {
     path.strip_prefix(root)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn is_management(path: &str) -> bool {
+/// Whether the path is one that needs a caller: of management or of sign-in.
+pub fn is_management(path: &str) -> bool {
     is_below(path, "/v1/admin") || is_below(path, "/v1/auth")
 }
 
@@ -259,7 +266,11 @@ impl Routes {
             }
             (ResourceDef::new(Patterns::Single(path.clone())), methods)
         });
-        Self(std::sync::Arc::new(routes.collect()))
+        let docs = ["/docs", "/docs/{tail}*"].map(|path| {
+            let methods = vec![Method::OPTIONS, Method::GET, Method::HEAD];
+            (ResourceDef::new(path), methods)
+        });
+        Self(std::sync::Arc::new(routes.chain(docs).collect()))
     }
 
     /// The methods of all documented paths that match.
@@ -282,7 +293,7 @@ pub async fn fallback(
     req: HttpRequest,
     routes: web::Data<Routes>,
 ) -> Result<HttpResponse, ApiError> {
-    let allowed = routes.allowed(req.path());
+    let allowed = routes.allowed(routed_path(&req));
     if allowed.is_empty() {
         return Err(ApiError::not_found("path"));
     }

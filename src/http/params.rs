@@ -13,6 +13,8 @@ use crate::error::{ApiError, Code, Fault, FaultCode};
 
 /// The longest value of a parameter, in characters.
 const MAX_VALUE: usize = 1000;
+/// The most faults of a kind that are told: a client that sends more is not helped by them.
+const MAX_FAULTS: usize = 20;
 
 /// A set of parameters that an operation takes. The derived `utoipa::IntoParams` documents them;
 /// a test compares both.
@@ -35,7 +37,7 @@ impl<T: FromParams> FromRequest for Params<T> {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let mut reader = Reader::new(req.path(), req.query_string());
+        let mut reader = Reader::of(req);
         let value = T::from_params(&mut reader);
         ready(reader.finish().map(|()| Self(value)))
     }
@@ -63,14 +65,20 @@ impl Reader {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match (decode(name), decode(value)) {
                 (Some(name), Some(value)) => reader.pairs.push((name, value)),
-                (name, _) => {
+                (name, _) if reader.faults.len() < MAX_FAULTS => {
                     let name = name.unwrap_or_else(|| "?".to_owned());
                     let detail = "must be percent-encoded UTF-8 without control characters";
                     reader.fault(&name, FaultCode::InvalidCharacters, detail);
                 }
+                _ => {}
             }
         }
         reader
+    }
+
+    /// A reader over a request's query.
+    pub fn of(req: &HttpRequest) -> Self {
+        Self::new(req.path(), req.query_string())
     }
 
     /// The request's path, as sent.
@@ -81,6 +89,11 @@ impl Reader {
     /// The parameters as given, decoded, in order.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.pairs
+    }
+
+    /// Reports a fault of something else in the request's head.
+    pub fn report(&mut self, fault: Fault) {
+        self.faults.push(fault);
     }
 
     /// Reports a fault of this parameter.
@@ -211,7 +224,7 @@ impl Reader {
         Some(ids)
     }
 
-    /// A day `YYYY-MM-DD`, years 1 to 9998.
+    /// A day `YYYY-MM-DD`, years 1000 to 9998.
     pub fn day(&mut self, name: &'static str) -> Option<NaiveDate> {
         let text = self.text(name)?;
         let day = parse_day(&text);
@@ -243,7 +256,7 @@ impl Reader {
                 unknown.push(name.clone());
             }
         }
-        for name in unknown.iter().take(20) {
+        for name in unknown.iter().take(MAX_FAULTS) {
             self.fault(
                 name,
                 FaultCode::UnknownParameter,
@@ -269,9 +282,13 @@ pub enum DayOrInstant {
 
 fn parse_day(text: &str) -> Option<NaiveDate> {
     use chrono::Datelike;
-    let well_formed = text.len() == 10 && text.is_ascii();
+    let is_well_formed = text.len() == 10
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        });
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-    (well_formed && (1..=9998).contains(&day.year())).then_some(day)
+    (is_well_formed && (1000..=9998).contains(&day.year())).then_some(day)
 }
 
 fn decode(text: &str) -> Option<String> {

@@ -6,7 +6,9 @@ use actix_web::dev::Payload;
 use actix_web::http::header::IF_MATCH;
 use actix_web::{FromRequest, HttpRequest};
 
-use crate::error::{ApiError, Code, FaultCode};
+use crate::error::{ApiError, Code, Fault, FaultCode};
+
+use super::params::{FromParams, Reader};
 
 /// The versions that a write may apply to. `W/"7"` counts as `"7"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +33,16 @@ impl IfMatch {
         }
     }
 
-    fn read(req: &HttpRequest) -> Result<Self, ApiError> {
+    /// The same condition for an operation that must have one: 428 without it.
+    pub fn required(self) -> Result<Self, ApiError> {
+        if self == Self::Absent {
+            let detail = "send If-Match with the resource's ETag, or *";
+            return Err(ApiError::new(Code::PreconditionRequired, detail));
+        }
+        Ok(self)
+    }
+
+    fn read(req: &HttpRequest) -> Result<Self, Fault> {
         let values: Vec<&str> = req
             .headers()
             .get_all(IF_MATCH)
@@ -49,11 +60,7 @@ impl IfMatch {
             let bare = tag.strip_prefix("W/").unwrap_or(tag);
             let Some(inner) = bare.strip_prefix('"').and_then(|t| t.strip_suffix('"')) else {
                 let detail = "If-Match must be * or entity tags in quotes, as \"7\"";
-                return Err(ApiError::bad_parameter(
-                    "If-Match",
-                    FaultCode::Invalid,
-                    detail,
-                ));
+                return Err(Fault::parameter("If-Match", FaultCode::Invalid, detail));
             };
             // A well-formed tag that no version has simply matches nothing.
             versions.push(inner.parse().unwrap_or(-1));
@@ -62,32 +69,27 @@ impl IfMatch {
     }
 }
 
-impl FromRequest for IfMatch {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
-
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::read(req))
-    }
+/// The extractor of writes: their parameters and their condition, the faults of both at once.
+#[derive(Debug)]
+pub struct Conditional<T = ()> {
+    /// The parameters.
+    pub query: T,
+    /// The condition.
+    pub if_match: IfMatch,
 }
 
-/// An [`IfMatch`] that must be there: 428 without it.
-#[derive(Debug, Clone)]
-pub struct RequiredIfMatch(pub IfMatch);
-
-impl FromRequest for RequiredIfMatch {
+impl<T: FromParams> FromRequest for Conditional<T> {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(match IfMatch::read(req) {
-            Ok(IfMatch::Absent) => Err(ApiError::new(
-                Code::PreconditionRequired,
-                "send If-Match with the resource's ETag, or *",
-            )),
-            Ok(condition) => Ok(Self(condition)),
-            Err(error) => Err(error),
-        })
+        let mut reader = Reader::of(req);
+        let query = T::from_params(&mut reader);
+        let if_match = IfMatch::read(req).unwrap_or_else(|fault| {
+            reader.report(fault);
+            IfMatch::Absent
+        });
+        ready(reader.finish().map(|()| Self { query, if_match }))
     }
 }
 
@@ -96,7 +98,7 @@ mod tests {
     use super::*;
     use actix_web::test::TestRequest;
 
-    fn read(value: &str) -> Result<IfMatch, ApiError> {
+    fn read(value: &str) -> Result<IfMatch, Fault> {
         IfMatch::read(
             &TestRequest::default()
                 .insert_header((IF_MATCH, value))

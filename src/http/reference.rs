@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use actix_web::HttpRequest;
+
 use unicode_script::{Script, UnicodeScript};
 
 use crate::error::{ApiError, ApiResult};
@@ -132,12 +134,34 @@ impl Ref {
     }
 }
 
-/// The id in a management path; 404 where it can't be one.
-pub fn path_id(text: &str, what: &str) -> ApiResult<i64> {
-    match Ref::parse(text) {
+/// The id in a management path's `{id}`; 404 where it can't be one.
+pub fn path_id(req: &HttpRequest, what: &str) -> ApiResult<i64> {
+    match req.match_info().get("id").and_then(Ref::parse) {
         Some(Ref::Id(id)) => Ok(id),
         _ => Err(ApiError::not_found(what)),
     }
+}
+
+/// Declares the extractor of a kind of resource's id in a management path.
+#[macro_export]
+macro_rules! path_id {
+    ($(#[$meta:meta])* $name:ident, $noun:literal) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $name(pub i64);
+
+        impl actix_web::FromRequest for $name {
+            type Error = $crate::error::ApiError;
+            type Future = std::future::Ready<$crate::error::ApiResult<Self>>;
+
+            fn from_request(
+                req: &actix_web::HttpRequest,
+                _: &mut actix_web::dev::Payload,
+            ) -> Self::Future {
+                std::future::ready($crate::http::reference::path_id(req, $noun).map(Self))
+            }
+        }
+    };
 }
 
 /// 308 from an old slug to the live one, with the query kept.

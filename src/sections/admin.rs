@@ -1,6 +1,6 @@
 //! Sections, as their editors see them.
 
-use actix_web::web::{Data, Path};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
 use utoipa::IntoParams;
 
@@ -12,9 +12,10 @@ use crate::http::body::{Body, MergePatch};
 use crate::http::fields::{Check, Member, Object};
 use crate::http::paging::{Paging, PagingParams};
 use crate::http::params::{FromParams, Params, Reader};
-use crate::http::precondition::{IfMatch, RequiredIfMatch};
-use crate::http::reference::{Ref, path_id};
+use crate::http::precondition::Conditional;
+use crate::http::reference::Ref;
 
+use super::SectionId;
 use super::handlers::{page, read_reference};
 use super::store::{self, Among, Edits, NewSection};
 use super::wire::{ManagedSection, ManagedSectionList, SectionCreate, SectionMove, SectionPatch};
@@ -117,18 +118,20 @@ pub async fn create(
     _: Params<()>,
     body: Body<SectionCreate>,
 ) -> ApiResult<HttpResponse> {
-    let new = checked_create(body.0)?;
     let now = app.clock.now();
     let row = app
         .db
-        .write(move |conn| store::create(conn, new, now))
+        .write(move |conn| {
+            let mut check = Check::default();
+            let new = checked_create(&mut check, body.0);
+            store::create(conn, new, check, now)
+        })
         .await?;
     let location = format!("/v1/admin/sections/{}", row.id);
     managed::created(&ManagedSection::from(&row), row.version, &location)
 }
 
-fn checked_create(body: SectionCreate) -> ApiResult<NewSection> {
-    let mut check = Check::default();
+fn checked_create(check: &mut Check, body: SectionCreate) -> NewSection {
     let nothing = Edits {
         name: String::new(),
         visible: true,
@@ -149,7 +152,7 @@ fn checked_create(body: SectionCreate) -> ApiResult<NewSection> {
         cover: body.cover,
         max_age_days: body.max_age_days,
     };
-    let edits = common.apply(&mut check, nothing);
+    let edits = common.apply(check, nothing);
     let slug = body
         .slug
         .given()
@@ -159,13 +162,12 @@ fn checked_create(body: SectionCreate) -> ApiResult<NewSection> {
         .given()
         .and_then(|n| check.number("/position", n, 0, 10_000));
     let parent_id = body.parent_id.given();
-    check.finish()?;
-    Ok(NewSection {
+    NewSection {
         parent_id,
         position,
         slug,
         edits,
-    })
+    }
 }
 
 /// The members that creating and patching share.
@@ -185,14 +187,7 @@ impl Common {
         let name = match self.name {
             Member::Absent => Some(current.name),
             Member::Null => check.required("/name", None),
-            Member::Given(name) => {
-                let clean = check.is_clean();
-                let line = check.line("/name", &name, MAX_NAME);
-                if line.is_none() && clean && check.is_clean() {
-                    check.required::<()>("/name", None);
-                }
-                line
-            }
+            Member::Given(name) => check.required_line("/name", Some(name), MAX_NAME),
         };
         let visible = match self.visible {
             Member::Absent => Some(current.visible),
@@ -206,7 +201,9 @@ impl Common {
             .keywords
             .check(|words| Some(check.lines("/keywords", words, 30, 60)));
         let kind = self.kind.check(|text| check.line("/kind", &text, MAX_KIND));
-        let cover = self.cover.check(|cover| cover.0.checked(check, "/cover"));
+        let cover = self.cover.merge(current.cover, |input, was| {
+            input.merged(check, "/cover", was)
+        });
         let max_age_days = self
             .max_age_days
             .check(|days| check.number("/max_age_days", days, 1, MAX_AGE_DAYS));
@@ -216,7 +213,7 @@ impl Common {
             description: description.or_keep(current.description),
             keywords: keywords.or_keep(Some(current.keywords)).unwrap_or_default(),
             kind: kind.or_keep(current.kind),
-            cover: cover.or_keep(current.cover),
+            cover,
             max_age_days: max_age_days.or_keep(current.max_age_days),
         }
     }
@@ -235,10 +232,10 @@ pub async fn read(
     _: Can<ReadContent>,
     app: Data<App>,
     req: HttpRequest,
-    path: Path<String>,
+    id: SectionId,
     _: Params<()>,
 ) -> ApiResult<HttpResponse> {
-    let id = path_id(&path, "section")?;
+    let id = id.0;
     let row = app.db.read(move |conn| store::find(conn, id)).await?;
     managed::read(&req, &ManagedSection::from(&row), row.version)
 }
@@ -267,18 +264,18 @@ pub async fn read(
 pub async fn patch(
     _: Can<WriteSections>,
     app: Data<App>,
-    path: Path<String>,
-    _: Params<()>,
-    if_match: RequiredIfMatch,
+    id: SectionId,
+    asked: Conditional,
     body: MergePatch<SectionPatch>,
 ) -> ApiResult<HttpResponse> {
-    let id = path_id(&path, "section")?;
+    let if_match = asked.if_match.required()?;
+    let id = id.0;
     let (body, now) = (body.0, app.clock.now());
     let row = app
         .db
         .write(move |conn| {
             let row = store::find(conn, id)?;
-            if_match.0.check(row.version)?;
+            if_match.check(row.version)?;
             let mut check = Check::default();
             for (pointer, given) in [
                 ("/parent_id", body.parent_id.is_present()),
@@ -288,7 +285,7 @@ pub async fn patch(
                     check.fault(pointer, FaultCode::UseMove, "changes only by POST …/move");
                 }
             }
-            let slug = match body.slug {
+            let slug = match body.slug.blank_is_null() {
                 Member::Absent => None,
                 Member::Null => check.required("/slug", None),
                 Member::Given(slug) => check.slug("/slug", &slug),
@@ -361,12 +358,12 @@ impl FromParams for DeleteQuery {
 pub async fn delete(
     _: Can<WriteSections>,
     app: Data<App>,
-    path: Path<String>,
-    query: Params<DeleteQuery>,
-    if_match: IfMatch,
+    id: SectionId,
+    asked: Conditional<DeleteQuery>,
 ) -> ApiResult<HttpResponse> {
-    let id = path_id(&path, "section")?;
-    let (move_to, now) = (query.0.move_to, app.clock.now());
+    let if_match = asked.if_match;
+    let id = id.0;
+    let (move_to, now) = (asked.query.move_to, app.clock.now());
     app.db
         .write(move |conn| {
             if_match.check(store::find(conn, id)?.version)?;
@@ -393,12 +390,12 @@ pub async fn delete(
 pub async fn move_section(
     _: Can<WriteSections>,
     app: Data<App>,
-    path: Path<String>,
-    _: Params<()>,
-    if_match: IfMatch,
+    id: SectionId,
+    asked: Conditional,
     body: Body<SectionMove>,
 ) -> ApiResult<HttpResponse> {
-    let id = path_id(&path, "section")?;
+    let if_match = asked.if_match;
+    let id = id.0;
     let body = body.0;
     let mut check = Check::default();
     if !body.parent_id.is_present() {

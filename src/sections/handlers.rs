@@ -147,7 +147,11 @@ pub fn page<'a>(tree: &Tree, rows: Vec<&'a SectionRow>, paging: &Paging) -> Foun
             rows.into_iter().skip(offset).collect::<Vec<_>>()
         }
         Place::After(cursor) => {
-            let after: Vec<(i64, i64)> = serde_json::from_str(&cursor.key).unwrap_or_default();
+            // Where its section stands now; where it stood, if it is gone.
+            let after = match tree.get(cursor.id) {
+                Some(row) => place(row),
+                None => serde_json::from_str(&cursor.key).unwrap_or_default(),
+            };
             rows.into_iter().filter(|row| place(row) > after).collect()
         }
     };

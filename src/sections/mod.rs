@@ -20,6 +20,11 @@ use crate::slugs::{self, Resource};
 pub use handlers::read_reference;
 pub use tree::{SectionRow, Tree};
 
+crate::path_id! {
+    /// The id of a section in a management path.
+    SectionId, "section"
+}
+
 /// Mounts the sections of delivery and of management.
 pub fn routes(config: &mut ServiceConfig) {
     config

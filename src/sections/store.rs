@@ -7,6 +7,7 @@ use crate::articles::wire::Cover;
 use crate::db::schema::{article_also, articles as articles_table, sections};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
+use crate::http::fields::Check;
 use crate::http::reference::Slug;
 use crate::slugs::{self, Resource};
 
@@ -61,18 +62,20 @@ pub fn find(conn: &mut Conn, id: i64) -> ApiResult<SectionRow> {
         .ok_or_else(|| ApiError::not_found("section"))
 }
 
-/// Makes a section.
-pub fn create(conn: &mut Conn, new: NewSection, now: Timestamp) -> ApiResult<SectionRow> {
+/// Makes a section. Faults found here are told with those of `check`.
+pub fn create(
+    conn: &mut Conn,
+    new: NewSection,
+    mut check: Check,
+    now: Timestamp,
+) -> ApiResult<SectionRow> {
     let tree = tree(conn)?;
     if tree.rows().len() >= MAX_SECTIONS {
-        let detail = format!("a site has at most {MAX_SECTIONS} sections");
-        return Err(ApiError::invalid(
-            "/parent_id",
-            FaultCode::TreeTooLarge,
-            detail,
-        ));
+        let detail = format!("is one too many: a site has at most {MAX_SECTIONS} sections");
+        check.fault("/name", FaultCode::TreeTooLarge, detail);
     }
-    check_parent(&tree, new.parent_id, 1)?;
+    check_parent(&mut check, &tree, new.parent_id, 1);
+    check.finish()?;
     let slug = match new.slug {
         Some(slug) => {
             check_slug(conn, &slug, None)?;
@@ -178,7 +181,9 @@ pub fn move_to(
             Code::SectionCycle.title(),
         ));
     }
-    check_parent(&tree, parent_id, tree.height(id))?;
+    let mut check = Check::default();
+    check_parent(&mut check, &tree, parent_id, tree.height(id));
+    check.finish()?;
     let mut order: Vec<i64> = tree
         .children(parent_id)
         .iter()
@@ -231,9 +236,14 @@ pub fn delete(conn: &mut Conn, id: i64, move_to: Option<i64>, now: Timestamp) ->
                 .map(|child| tree.height(*child))
                 .max()
                 .unwrap_or(0);
-            check_levels(&tree, Some(target), height, "move_to").map_err(|detail| {
-                ApiError::bad_parameter("move_to", FaultCode::TreeTooLarge, detail)
-            })?;
+            if is_too_deep(&tree, Some(target), height) {
+                let detail = format!("move_to {TOO_DEEP}");
+                return Err(ApiError::bad_parameter(
+                    "move_to",
+                    FaultCode::TreeTooLarge,
+                    detail,
+                ));
+            }
             let order: Vec<i64> = tree
                 .children(Some(target))
                 .iter()
@@ -288,36 +298,20 @@ fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>) -> ApiResult<()> {
     }
 }
 
-fn check_parent(tree: &Tree, parent_id: Option<i64>, height: i64) -> ApiResult<()> {
-    if let Some(parent) = parent_id
-        && tree.get(parent).is_none()
-    {
-        let detail = "parent_id names no section";
-        return Err(ApiError::invalid(
-            "/parent_id",
-            FaultCode::DoesNotExist,
-            detail,
-        ));
+fn check_parent(check: &mut Check, tree: &Tree, parent_id: Option<i64>, height: i64) {
+    if parent_id.is_some_and(|parent| tree.get(parent).is_none()) {
+        check.fault("/parent_id", FaultCode::DoesNotExist, "names no section");
+    } else if is_too_deep(tree, parent_id, height) {
+        check.fault("/parent_id", FaultCode::TreeTooLarge, TOO_DEEP);
     }
-    check_levels(tree, parent_id, height, "parent_id")
-        .map_err(|detail| ApiError::invalid("/parent_id", FaultCode::TreeTooLarge, detail))
 }
 
-fn check_levels(
-    tree: &Tree,
-    parent_id: Option<i64>,
-    height: i64,
-    name: &str,
-) -> Result<(), String> {
-    let above = parent_id
-        .and_then(|id| tree.get(id))
-        .map_or(0, |row| row.depth + 1);
-    if above + height > MAX_LEVELS {
-        return Err(format!(
-            "{name} is too deep: the tree has at most {MAX_LEVELS} levels"
-        ));
-    }
-    Ok(())
+const TOO_DEEP: &str = "is too deep: the tree has at most 8 levels";
+
+/// Whether what is so high would reach below the last level there.
+fn is_too_deep(tree: &Tree, parent_id: Option<i64>, height: i64) -> bool {
+    let parent = parent_id.and_then(|id| tree.get(id));
+    parent.map_or(0, |row| row.depth + 1) + height > MAX_LEVELS
 }
 
 /// Gives siblings their positions.
