@@ -32,7 +32,7 @@ impl Clock {
             )]
             Self::System => Timestamp::new(Utc::now()),
             Self::Manual(millis) => Timestamp::from_millis(millis.load(Ordering::SeqCst))
-                .expect("a test sets the clock within the years 1000 to 9999"),
+                .expect("a test sets the clock within the years 1 to 9999"),
         }
     }
 
@@ -64,7 +64,7 @@ impl SiteZone {
 
     /// The first instant of the site's day; where the clock skips midnight, the first that exists.
     pub fn start_of_day(self, day: NaiveDate) -> Timestamp {
-        Timestamp::new(first_instant(
+        Timestamp::nearest(first_instant(
             self.0,
             day.and_hms_opt(0, 0, 0).expect("midnight is a time"),
         ))

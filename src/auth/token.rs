@@ -23,6 +23,9 @@ struct Claims {
     sid: i64,
     iat: i64,
     exp: i64,
+    /// Not ours to set, but honoured (RFC 7519 §4.1.5).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
 }
 
 /// What a good token says.
@@ -45,6 +48,7 @@ impl Keys {
             sid: session_id,
             iat: issued,
             exp: issued + ACCESS_SECONDS,
+            nbf: None,
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
@@ -68,7 +72,8 @@ impl Keys {
             .ok()?
             .claims;
         let seconds = now.millis() / 1000;
-        if seconds >= claims.exp + LEEWAY || claims.iat > seconds + LEEWAY {
+        let begins = claims.nbf.unwrap_or(claims.iat).max(claims.iat);
+        if seconds >= claims.exp + LEEWAY || begins > seconds + LEEWAY {
             return None;
         }
         Some(Verified {

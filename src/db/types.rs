@@ -34,7 +34,7 @@ impl SqlOrd for UtcTime {}
 #[diesel(sqlite_type(name = "Text"))]
 pub struct Json;
 
-/// An instant in UTC with millisecond precision; years 1000 to 9999. On the wire RFC 3339 with `Z`,
+/// An instant in UTC with millisecond precision; years 1 to 9999. On the wire RFC 3339 with `Z`,
 /// read with any offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = UtcTime)]
@@ -47,15 +47,23 @@ impl Timestamp {
         Self(DateTime::from_timestamp_millis(instant.timestamp_millis()).unwrap_or(instant))
     }
 
-    /// Milliseconds since 1970-01-01T00:00:00Z; `None` outside of the years 1000 to 9999.
+    /// Milliseconds since 1970-01-01T00:00:00Z; `None` outside of the years 1 to 9999.
     pub fn from_millis(millis: i64) -> Option<Self> {
         DateTime::from_timestamp_millis(millis)
             .filter(|_| RANGE.contains(&millis))
             .map(Self)
     }
 
+    /// The instant, or the end of the range that is nearest to it.
+    pub fn nearest(instant: DateTime<Utc>) -> Self {
+        let millis = instant
+            .timestamp_millis()
+            .clamp(*RANGE.start(), *RANGE.end());
+        Self(DateTime::from_timestamp_millis(millis).unwrap_or(instant))
+    }
+
     /// Parses RFC 3339 with any offset; `None` where the text is none or the year is outside of
-    /// 1000 to 9999.
+    /// 1 to 9999.
     pub fn parse(text: &str) -> Option<Self> {
         let instant = DateTime::parse_from_rfc3339(text).ok()?;
         Self::from_millis(instant.timestamp_millis())
@@ -79,9 +87,9 @@ impl Timestamp {
     }
 }
 
-/// The years 1000 to 9999, less a day at the end, so that the local time has a year of four digits
-/// in every time zone: 1000-01-02T00:00:00Z to 9999-12-30T23:59:59.999Z.
-const RANGE: RangeInclusive<i64> = -30_610_137_600_000..=253_402_214_399_999;
+/// The years 1 to 9999 less a day at either end, so that the local time is within them in every
+/// time zone: 0001-01-02T00:00:00Z to 9999-12-30T23:59:59.999Z.
+const RANGE: RangeInclusive<i64> = -62_135_510_400_000..=253_402_214_399_999;
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -233,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn years_of_other_than_four_digits_are_refused() {
+    fn years_beyond_9999_are_refused() {
         for text in [
             "9999-12-31T23:59:59-01:00",
             "9999-12-31T00:00:00Z",

@@ -164,6 +164,8 @@ const NO_BOTS: &[&str] = &[
     "python-requests",
     "python-urllib",
     "wget",
+    // They tell where they are from.
+    "http[s]?://",
     // Browsers and what they carry.
     "^ddg_android",
     "^duckduckgo",

@@ -213,7 +213,16 @@ fn body_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
             format!("{name} is given more than once"),
         );
     }
-    Fault::member(pointer, FaultCode::WrongType, text)
+    // The value itself may be a secret and is not told.
+    let wanted = text
+        .split("expected ")
+        .nth(1)
+        .unwrap_or("of another JSON type");
+    let wanted = wanted.split(" at line ").next().unwrap_or(wanted);
+    let name = pointer.trim_start_matches('/');
+    let name = if name.is_empty() { "the body" } else { name };
+    let detail = format!("{name} must be {wanted}");
+    Fault::member(pointer, FaultCode::WrongType, detail)
 }
 
 /// The pointer of a member; the path may end in the member already.

@@ -198,7 +198,8 @@ impl Reader {
 
     /// Up to `max` ids, separated by commas, without repetitions, in the order given.
     pub fn ids(&mut self, name: &'static str, max: usize) -> Option<Vec<i64>> {
-        let text = self.text(name)?;
+        // An id has up to 19 digits.
+        let text = self.text_within(name, 21 * max)?;
         let mut ids = Vec::new();
         for item in text.split(',') {
             match item.trim().parse::<i64>() {
@@ -224,7 +225,7 @@ impl Reader {
         Some(ids)
     }
 
-    /// A day `YYYY-MM-DD`, years 1000 to 9998.
+    /// A day `YYYY-MM-DD`, years 1 to 9998.
     pub fn day(&mut self, name: &'static str) -> Option<NaiveDate> {
         let text = self.text(name)?;
         let day = parse_day(&text);
@@ -288,7 +289,7 @@ fn parse_day(text: &str) -> Option<NaiveDate> {
             _ => byte.is_ascii_digit(),
         });
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-    (is_well_formed && (1000..=9998).contains(&day.year())).then_some(day)
+    (is_well_formed && (1..=9998).contains(&day.year())).then_some(day)
 }
 
 fn decode(text: &str) -> Option<String> {
