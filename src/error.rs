@@ -212,7 +212,7 @@ pub struct Problem {
     #[schema(example = "0198c2f4a7b0", max_length = 128)]
     pub request_id: String,
     /// The faults one by one; empty where the problem is not in single members or parameters.
-    #[schema(max_items = 100000)]
+    #[schema(max_items = 10000)]
     pub errors: Vec<Fault>,
 }
 

@@ -75,6 +75,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     );
     describe_problem(components);
     components.schemas.values_mut().for_each(describe_nullable);
+    describe_patches(components);
     // The examples are checked by a test: without them the document is merely poorer.
     let examples: Value = serde_json::from_str(EXAMPLES).unwrap_or_default();
     for (path, item) in &mut api.paths.paths {
@@ -146,6 +147,46 @@ fn describe_nullable(schema: &mut RefOr<Schema>) {
             && !reference.description.is_empty()
         {
             choice.description = Some(std::mem::take(&mut reference.description));
+        }
+    }
+}
+
+/// Gives objects within a merge patch, which are merged in turn, schemas without required members.
+fn describe_patches(components: &mut Components) {
+    let mut partial = Vec::new();
+    for (name, schema) in &components.schemas {
+        if let (Some(part), RefOr::T(Schema::Object(whole))) = (name.strip_suffix("Input"), schema)
+            && !whole.required.is_empty()
+        {
+            let mut patch = whole.clone();
+            patch.required.clear();
+            patch.description = Some(format!(
+                "Changes to it: members left out stay as they are. Where there is nothing yet, what \
+                 `{name}` requires is needed."
+            ));
+            partial.push((name.clone(), format!("{part}Patch"), patch));
+        }
+    }
+    for (input, name, part) in partial {
+        let mut is_used = false;
+        let patches = components.schemas.iter_mut();
+        for (_, schema) in patches.filter(|(name, _)| name.ends_with("Patch")) {
+            let RefOr::T(Schema::Object(patch)) = schema else {
+                continue;
+            };
+            for member in patch.properties.values_mut() {
+                if let RefOr::T(Schema::OneOf(choice)) = member
+                    && let Some(RefOr::Ref(reference)) = choice.items.first_mut()
+                    && reference.ref_location.ends_with(&format!("/{input}"))
+                {
+                    *reference = Ref::from_schema_name(&name);
+                    is_used = true;
+                }
+            }
+        }
+        if is_used {
+            let part = RefOr::T(Schema::Object(part));
+            components.schemas.insert(name, part);
         }
     }
 }

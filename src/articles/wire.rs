@@ -183,7 +183,7 @@ pub struct AttachmentInput {
     #[serde(default)]
     pub url: Member<String>,
     /// Its media type (RFC 6838).
-    #[schema(value_type = Option<String>, max_length = 127, pattern = "^[a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+$")]
+    #[schema(value_type = Option<String>, max_length = 127, pattern = "^([a-zA-Z0-9!#$&^_.+-]+/[a-zA-Z0-9!#$&^_.+-]+)?$")]
     #[serde(default)]
     pub media_type: Member<String>,
     /// Its size in bytes.
@@ -1002,7 +1002,7 @@ article_input! {
         section_id: #[schema(required, value_type = i64, minimum = 1)];
         slug:
             /// The slug; left out: made from the title.
-            #[schema(value_type = Option<String>, max_length = 120, pattern = "^[a-z0-9-]*[a-z-][a-z0-9-]*$")];
+            #[schema(value_type = Option<String>, max_length = 120, pattern = "^([a-z0-9-]*[a-z-][a-z0-9-]*)?$")];
         /// Publishes it in the same transaction.
         #[schema(value_type = Option<PublishInput>)]
         #[serde(default)]
@@ -1019,7 +1019,7 @@ article_input! {
         section_id: #[schema(required, value_type = i64, minimum = 1)];
         slug:
             /// The slug; left out: the one it has, or made from the title.
-            #[schema(value_type = Option<String>, max_length = 120, pattern = "^[a-z0-9-]*[a-z-][a-z0-9-]*$")];
+            #[schema(value_type = Option<String>, max_length = 120, pattern = "^([a-z0-9-]*[a-z-][a-z0-9-]*)?$")];
         /// Publishes it in the same transaction.
         #[schema(value_type = Option<PublishInput>)]
         #[serde(default)]

@@ -55,7 +55,7 @@ pub struct PagingParams {
     cursor: Option<String>,
     /// Whether to count all items: `exact` or `none`. Default `exact` with `page`, `none` with
     /// `cursor`.
-    #[param(pattern = "^(exact|none)$")]
+    #[param(pattern = "^(exact|none)$", example = "exact")]
     count: Option<String>,
 }
 
@@ -71,7 +71,7 @@ pub struct PagesOnlyParams {
     #[param(minimum = 1, maximum = 10000000, default = 1, example = 1)]
     page: Option<i64>,
     /// Whether to count all items: `exact` or `none`.
-    #[param(pattern = "^(exact|none)$", default = "exact")]
+    #[param(pattern = "^(exact|none)$", default = "exact", example = "exact")]
     count: Option<String>,
 }
 

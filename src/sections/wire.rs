@@ -288,7 +288,7 @@ pub struct SectionCreate {
     #[serde(default)]
     pub position: Member<i64>,
     /// The slug; left out: made from the name.
-    #[schema(value_type = Option<String>, max_length = 120, pattern = "^[a-z0-9-]*[a-z-][a-z0-9-]*$")]
+    #[schema(value_type = Option<String>, max_length = 120, pattern = "^([a-z0-9-]*[a-z-][a-z0-9-]*)?$")]
     #[serde(default)]
     pub slug: Member<String>,
     /// Whether readers may see it; left out: yes.
