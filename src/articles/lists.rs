@@ -806,7 +806,7 @@ fn count_months(
     // Numbers and instants only: nothing in this statement comes from a client.
     let sql = format!(
         "WITH months (month, begins, ends) AS (VALUES {}) \
-         SELECT months.month AS month, count(*) AS articles FROM months \
+         SELECT CAST(months.month AS bigint) AS month, count(*) AS articles FROM months \
          JOIN listings ON listings.section_id = {section} \
            AND listings.published_at >= months.begins AND listings.published_at < months.ends \
          WHERE {is_public} \

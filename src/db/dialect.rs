@@ -211,15 +211,17 @@ pub fn has_pending_migration(conn: &mut Conn) -> Result<bool, MigrationError> {
         .any(|version| done.iter().all(|row| row.version != *version)))
 }
 
-/// Prepares a fresh connection. A `read_only` SQLite connection refuses to write.
-pub fn set_up(conn: &mut Conn, read_only: bool) -> QueryResult<()> {
+/// Prepares a fresh connection. A `read_only` SQLite connection refuses to write; one that writes
+/// waits for other processes up to `wait`.
+pub fn set_up(conn: &mut Conn, read_only: bool, wait: Duration) -> QueryResult<()> {
     match conn {
         // busy_timeout first: switching to WAL waits for other processes.
         Conn::Sqlite(sqlite) => {
-            sqlite.batch_execute(
-                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; \
+            sqlite.batch_execute(&format!(
+                "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; \
                  PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;",
-            )?;
+                wait.as_millis()
+            ))?;
             if read_only {
                 sqlite.batch_execute("PRAGMA query_only = ON;")?;
             }

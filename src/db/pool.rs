@@ -18,6 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::Conn;
 use super::dialect::{self, Kind, MigrationError, Outcome};
 
+/// How long a node that starts waits for another one that migrates the same SQLite file.
+const MIGRATION_WAIT: Duration = Duration::from_secs(60);
+
 /// Where the database is and how many may use it at once.
 #[derive(Clone)]
 pub struct DbSettings {
@@ -144,6 +147,7 @@ impl Db {
             let manager = Manager {
                 url: settings.url.clone(),
                 read_only,
+                wait: settings.wait,
             };
             Lane::new(manager, size, settings.wait)
         };
@@ -178,6 +182,7 @@ impl Db {
         let manager = Manager {
             url: settings.url.clone(),
             read_only: false,
+            wait: MIGRATION_WAIT,
         };
         let mut pooled = manager
             .connect()
@@ -319,6 +324,7 @@ struct Pooled {
 struct Manager {
     url: DbUrl,
     read_only: bool,
+    wait: Duration,
 }
 
 impl ManageConnection for Manager {
@@ -335,7 +341,7 @@ impl ManageConnection for Manager {
                 Conn::Pg(PgConnection::establish(url).map_err(ConnectionError)?)
             }
         };
-        dialect::set_up(&mut conn, self.read_only).map_err(QueryError)?;
+        dialect::set_up(&mut conn, self.read_only, self.wait).map_err(QueryError)?;
         Ok(Pooled {
             conn,
             broken: false,

@@ -121,8 +121,76 @@ pub fn connect(url: &str) -> Conn {
         Some(file) => Conn::Sqlite(SqliteConnection::establish(file).expect("the file opens")),
         None => Conn::Pg(PgConnection::establish(url).expect("the cluster answers")),
     };
-    dialect::set_up(&mut conn, false).expect("the connection is set up");
+    dialect::set_up(&mut conn, false, Duration::from_secs(20)).expect("the connection is set up");
     conn
+}
+
+/// The rows of every table that requests write, as text, by the table's name.
+pub fn rows(conn: &mut Conn) -> Vec<(&'static str, Vec<String>)> {
+    use lanmu::articles::store::{ArticleRow, DetailsRow};
+    use lanmu::db::Timestamp;
+    use lanmu::db::schema::*;
+    use lanmu::sections::SectionRow;
+    macro_rules! rows {
+        ($($table:ident: $row:ty),* $(,)?) => {
+            vec![$((stringify!($table), {
+                let found: Vec<$row> = $table::table.load(conn).expect("the rows can be read");
+                let mut lines: Vec<String> = found.iter().map(|row| format!("{row:?}")).collect();
+                lines.sort();
+                lines
+            })),*]
+        };
+    }
+    type Totals = (i64, i64, i64, i64, i64, i64, i64, Option<Timestamp>);
+    type Entry = (
+        i64,
+        i64,
+        String,
+        i64,
+        i64,
+        Option<String>,
+        Option<i64>,
+        Timestamp,
+    );
+    type Listing = (
+        i64,
+        i64,
+        bool,
+        Timestamp,
+        Option<Timestamp>,
+        Timestamp,
+        Vec<u8>,
+        Option<i64>,
+        Option<Timestamp>,
+    );
+    type User = (
+        i64,
+        String,
+        String,
+        String,
+        String,
+        bool,
+        Timestamp,
+        Timestamp,
+        i64,
+    );
+    rows! {
+        users: User,
+        sessions: (i64, i64, Timestamp, Timestamp, Option<Timestamp>),
+        refresh_tokens: (Vec<u8>, i64, Option<Timestamp>),
+        sections: SectionRow,
+        articles: ArticleRow,
+        article_details: DetailsRow,
+        article_also: (i64, i64, i64),
+        article_terms: (String, String, i64),
+        listings: Listing,
+        old_slugs: (String, String, i64, Timestamp),
+        hit_totals: Totals,
+        hit_days: (i64, chrono::NaiveDate, i64),
+        hit_ids: (i64, String, Timestamp),
+        hit_visits: (i64, Vec<u8>, Timestamp),
+        hit_entries: Entry,
+    }
 }
 
 fn prepare(url: &str) {
