@@ -51,7 +51,7 @@ pub struct PagingParams {
     page: Option<i64>,
     /// `next_cursor` of the answer before: what follows it, stable while items are added. Not
     /// together with `page`; use it with the same `sort` and filters.
-    #[param(max_length = 8000)]
+    #[param(max_length = 8000, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// Whether to count all items: `exact` or `none`. Default `exact` with `page`, `none` with
     /// `cursor`.
