@@ -1,0 +1,96 @@
+//! Keysets: order by a key and the id, and go on behind a cursor.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::db::Timestamp;
+use crate::error::{ApiError, ApiResult};
+use crate::http::paging::{Found, Paging, Place};
+
+/// Orders a boxed query by a key and the id, and keeps what comes after a cursor's item.
+macro_rules! keyset {
+    ($query:expr, $key:expr, $id:expr, $direction:expr, $after:expr) => {{
+        let mut query = $query;
+        match $direction {
+            Direction::Descending => {
+                if let Some((key, id)) = $after {
+                    query = query
+                        .filter($key.le(key.clone()))
+                        .filter($key.lt(key).or($id.lt(id)));
+                }
+                query.order(($key.desc(), $id.desc()))
+            }
+            Direction::Ascending => {
+                if let Some((key, id)) = $after {
+                    query = query
+                        .filter($key.ge(key.clone()))
+                        .filter($key.gt(key).or($id.gt(id)));
+                }
+                query.order(($key.asc(), $id.asc()))
+            }
+        }
+    }};
+}
+
+pub(super) use keyset;
+
+/// A sort key as a cursor carries it.
+pub(super) trait CursorKey: Sized + Clone {
+    fn encode(&self) -> String;
+    fn decode(text: &str) -> Option<Self>;
+}
+
+impl CursorKey for Timestamp {
+    fn encode(&self) -> String {
+        self.millis().to_string()
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        text.parse().ok().and_then(Self::from_millis)
+    }
+}
+
+impl CursorKey for Vec<u8> {
+    fn encode(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self)
+    }
+
+    fn decode(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()
+    }
+}
+
+/// The key and id that a page follows; a key that can't be read begins nowhere.
+pub(super) fn after<K: CursorKey>(paging: &Paging) -> ApiResult<Option<(K, i64)>> {
+    match &paging.place {
+        Place::Page(_) => Ok(None),
+        Place::After(cursor) => match K::decode(&cursor.key) {
+            Some(key) => Ok(Some((key, cursor.id))),
+            None => Err(ApiError::bad_parameter(
+                "cursor",
+                crate::error::FaultCode::InvalidCursor,
+                "cursor is none that this list gave out",
+            )),
+        },
+    }
+}
+
+/// Cuts the look-ahead row off a page's rows.
+pub(super) fn found<K: CursorKey>(
+    mut rows: Vec<(i64, K)>,
+    paging: &Paging,
+    total: Option<i64>,
+) -> Found<i64> {
+    let limit = usize::try_from(paging.limit).unwrap_or(0);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = rows
+        .last()
+        .filter(|_| more)
+        .map(|(id, key)| (key.encode(), *id));
+    Found {
+        items: rows.into_iter().map(|(id, _)| id).collect(),
+        more: last,
+        total,
+    }
+}

@@ -1,0 +1,353 @@
+//! Every read of articles: which ids, in which order; and what they look like.
+//!
+//! Lists are read in two steps: the ids of a page from a covering index of `listings` (or, in
+//! management, of `articles`), then the rows of those ids.
+
+mod around;
+mod keyset;
+mod manage;
+mod shapes;
+
+use diesel::dsl::{count_star, exists};
+use diesel::prelude::*;
+
+use crate::clock::SiteZone;
+use crate::db::schema::{article_terms, articles, listings};
+use crate::db::{Conn, MultiBackend, Timestamp};
+use crate::error::ApiResult;
+use crate::http::paging::{Found, Paging};
+use crate::http::params::DayOrInstant;
+use crate::visibility::{SITE, is_public};
+
+use crate::articles::store::{KEYWORD, TAG};
+use keyset::{after, found, keyset};
+
+pub use around::{MAX_RELATED, archive, neighbors, newest_in_each, related, tags};
+pub use manage::{ManagedFilter, ManagedSort, managed_articles, managed_page_ids};
+pub use shapes::{Include, article, managed, managed_summaries, summaries};
+
+/// Which articles.
+#[derive(Debug, Clone, Default)]
+#[allow(
+    missing_docs,
+    reason = "named as the parameters, which handlers.rs documents"
+)]
+pub struct Filter {
+    pub section: Option<i64>,
+    /// Only what stands in that very section, not what stands below it.
+    pub direct: bool,
+    pub tag: Option<String>,
+    pub keyword: Option<String>,
+    pub source: Option<String>,
+    pub author: Option<String>,
+    pub lang: Option<String>,
+    pub featured: Option<bool>,
+    pub pinned: Option<bool>,
+    pub published_from: Option<Timestamp>,
+    /// Exclusive.
+    pub published_before: Option<Timestamp>,
+    pub ids: Option<Vec<i64>>,
+}
+
+impl Filter {
+    /// The instant from which on: a day's first.
+    pub fn lower(bound: DayOrInstant, zone: SiteZone) -> Timestamp {
+        match bound {
+            DayOrInstant::Day(day) => zone.start_of_day(day),
+            DayOrInstant::Instant(at) => at,
+        }
+    }
+
+    /// The instant before which: after a day's last.
+    pub fn upper(bound: DayOrInstant, zone: SiteZone) -> Timestamp {
+        match bound {
+            DayOrInstant::Day(day) => zone.end_of_day(day),
+            DayOrInstant::Instant(at) => at,
+        }
+    }
+}
+
+/// Which way a list runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Smallest first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+/// How a delivery list is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// By date of publication.
+    PublishedAt(Direction),
+    /// By last change.
+    UpdatedAt(Direction),
+    /// By title, as ICU's zh collator does.
+    Title(Direction),
+    /// Pinned in that very section first, then by manual position, then the newest.
+    SectionOrder,
+}
+
+impl Sort {
+    /// The values of `sort`.
+    pub const CHOICES: &[(&str, Self)] = &[
+        ("published_at", Self::PublishedAt(Direction::Ascending)),
+        ("-published_at", Self::PublishedAt(Direction::Descending)),
+        ("updated_at", Self::UpdatedAt(Direction::Ascending)),
+        ("-updated_at", Self::UpdatedAt(Direction::Descending)),
+        ("title", Self::Title(Direction::Ascending)),
+        ("-title", Self::Title(Direction::Descending)),
+        ("section_order", Self::SectionOrder),
+    ];
+
+    /// The value of `sort`.
+    pub fn name(self) -> &'static str {
+        Self::CHOICES
+            .iter()
+            .find(|(_, sort)| *sort == self)
+            .map_or("", |(name, _)| name)
+    }
+
+    /// Whether lists sorted that way have cursors.
+    pub fn has_cursor(self) -> bool {
+        self != Self::SectionOrder
+    }
+}
+
+/// A query of listings that conditions are added to.
+pub type Listings<'a> = listings::BoxedQuery<'a, MultiBackend>;
+
+/// The public listings that a filter lets through.
+pub fn public_listings(filter: &Filter, now: Timestamp) -> Listings<'_> {
+    let section = filter.section.unwrap_or(SITE);
+    let mut query = listings::table
+        .filter(listings::section_id.eq(section))
+        .filter(is_public(now))
+        .into_boxed();
+    if filter.direct {
+        query = query.filter(listings::direct.eq(true));
+    }
+    if let Some(from) = filter.published_from {
+        query = query.filter(listings::published_at.ge(from));
+    }
+    if let Some(before) = filter.published_before {
+        query = query.filter(listings::published_at.lt(before));
+    }
+    if let Some(ids) = &filter.ids {
+        query = query.filter(listings::article_id.eq_any(ids));
+    }
+    for (kind, term) in [(TAG, &filter.tag), (KEYWORD, &filter.keyword)] {
+        if let Some(term) = term {
+            let with_term = article_terms::table
+                .filter(
+                    article_terms::kind
+                        .eq(kind)
+                        .and(article_terms::term.eq(term)),
+                )
+                .select(article_terms::article_id);
+            query = query.filter(listings::article_id.eq_any(with_term));
+        }
+    }
+    if let Some(source) = &filter.source {
+        let of_source = articles::table.filter(articles::source_name.eq(source));
+        query = query.filter(listings::article_id.eq_any(of_source.select(articles::id)));
+    }
+    if let Some(author) = &filter.author {
+        let by_author = articles::table.filter(articles::author.eq(author));
+        query = query.filter(listings::article_id.eq_any(by_author.select(articles::id)));
+    }
+    if let Some(lang) = &filter.lang {
+        let article = articles::table.filter(articles::id.eq(listings::article_id));
+        query = query.filter(exists(article.filter(articles::lang.eq(lang))));
+    }
+    if let Some(featured) = filter.featured {
+        let article = articles::table.filter(articles::id.eq(listings::article_id));
+        query = query.filter(exists(article.filter(articles::featured.eq(featured))));
+    }
+    if let Some(pinned) = filter.pinned {
+        let pins = articles::table
+            .filter(articles::pinned_until.gt(now))
+            .select(articles::id);
+        query = if pinned {
+            query.filter(listings::article_id.eq_any(pins))
+        } else {
+            query.filter(listings::article_id.ne_all(pins))
+        };
+    }
+    query
+}
+
+/// How many listings a filter lets through.
+pub fn count(conn: &mut Conn, filter: &Filter, now: Timestamp) -> QueryResult<i64> {
+    public_listings(filter, now)
+        .select(count_star())
+        .first(conn)
+}
+
+/// A page of ids of public articles.
+pub fn page_ids(
+    conn: &mut Conn,
+    filter: &Filter,
+    sort: Sort,
+    paging: &Paging,
+    now: Timestamp,
+) -> ApiResult<Found<i64>> {
+    let total = if paging.exact {
+        Some(count(conn, filter, now)?)
+    } else {
+        None
+    };
+    let (limit, offset) = (paging.limit + 1, paging.offset());
+    let id = listings::article_id;
+    match sort {
+        Sort::PublishedAt(direction) => {
+            let query = by_published_at(filter, direction, after(paging)?, now);
+            let rows = query.limit(limit).offset(offset).load(conn)?;
+            Ok(found::<Timestamp>(rows, paging, total))
+        }
+        Sort::UpdatedAt(direction) => {
+            let key = listings::updated_at;
+            let after: Option<(Timestamp, i64)> = after(paging)?;
+            let query = keyset!(public_listings(filter, now), key, id, direction, after);
+            let rows = query
+                .select((id, key))
+                .limit(limit)
+                .offset(offset)
+                .load(conn)?;
+            Ok(found::<Timestamp>(rows, paging, total))
+        }
+        Sort::Title(direction) => {
+            let key = listings::title_key;
+            let after: Option<(Vec<u8>, i64)> = after(paging)?;
+            let query = keyset!(public_listings(filter, now), key, id, direction, after);
+            let rows = query
+                .select((id, key))
+                .limit(limit)
+                .offset(offset)
+                .load(conn)?;
+            Ok(found::<Vec<u8>>(rows, paging, total))
+        }
+        Sort::SectionOrder => {
+            let mut items = section_order_ids(conn, filter, limit, offset, now)?;
+            let more = i64::try_from(items.len()).unwrap_or(i64::MAX) > paging.limit;
+            items.truncate(usize::try_from(paging.limit).unwrap_or(0));
+            let last = items.last().filter(|_| more).map(|id| (String::new(), *id));
+            Ok(Found {
+                items,
+                more: last,
+                total,
+            })
+        }
+    }
+}
+
+/// The query behind lists by date of publication.
+pub fn by_published_at(
+    filter: &Filter,
+    direction: Direction,
+    after: Option<(Timestamp, i64)>,
+    now: Timestamp,
+) -> diesel::helper_types::IntoBoxed<
+    '_,
+    diesel::helper_types::Select<listings::table, (listings::article_id, listings::published_at)>,
+    MultiBackend,
+> {
+    let query = public_listings(filter, now);
+    keyset!(
+        query,
+        listings::published_at,
+        listings::article_id,
+        direction,
+        after
+    )
+    .select((listings::article_id, listings::published_at))
+}
+
+/// Ids in a section's own order. The few that are pinned or have a position are read and sorted
+/// first; the rest follows by date.
+fn section_order_ids(
+    conn: &mut Conn,
+    filter: &Filter,
+    limit: i64,
+    offset: i64,
+    now: Timestamp,
+) -> QueryResult<Vec<i64>> {
+    type Front = (i64, Option<Timestamp>, Option<i64>, Timestamp);
+    // The first condition is the partial index's own, so that PostgreSQL may use it.
+    let mut front: Vec<Front> = public_listings(filter, now)
+        .filter(
+            listings::pinned_until
+                .is_not_null()
+                .or(listings::position.is_not_null()),
+        )
+        .filter(
+            listings::pinned_until
+                .assume_not_null()
+                .gt(now)
+                .or(listings::position.is_not_null()),
+        )
+        .select((
+            listings::article_id,
+            listings::pinned_until,
+            listings::position,
+            listings::published_at,
+        ))
+        .load(conn)?;
+    front.sort_by_key(|(id, pinned_until, position, published_at)| {
+        let unpinned = pinned_until.is_none_or(|until| until <= now);
+        let newest = std::cmp::Reverse((*published_at, *id));
+        (unpinned, position.is_none(), *position, newest)
+    });
+    let ahead = i64::try_from(front.len()).unwrap_or(i64::MAX);
+    let mut ids: Vec<i64> = front
+        .into_iter()
+        .skip(usize::try_from(offset).unwrap_or(usize::MAX))
+        .take(usize::try_from(limit).unwrap_or(0))
+        .map(|(id, ..)| id)
+        .collect();
+    let missing = limit - i64::try_from(ids.len()).unwrap_or(limit);
+    if missing > 0 {
+        let rest: Vec<(i64, Timestamp)> = by_published_at(filter, Direction::Descending, None, now)
+            .filter(listings::position.is_null())
+            .filter(
+                listings::pinned_until
+                    .is_null()
+                    .or(listings::pinned_until.assume_not_null().le(now)),
+            )
+            .limit(missing)
+            .offset((offset - ahead).max(0))
+            .load(conn)?;
+        ids.extend(rest.into_iter().map(|(id, _)| id));
+    }
+    Ok(ids)
+}
+
+/// Whether the article is public.
+pub fn is_public_now(conn: &mut Conn, id: i64, now: Timestamp) -> QueryResult<bool> {
+    listings::table
+        .find((SITE, id))
+        .filter(is_public(now))
+        .select(listings::article_id)
+        .first::<i64>(conn)
+        .optional()
+        .map(|found| found.is_some())
+}
+
+/// Those of the ids that are public, in the order given.
+pub fn public_among(conn: &mut Conn, ids: &[i64], now: Timestamp) -> QueryResult<Vec<i64>> {
+    let public: Vec<i64> = listings::table
+        .filter(
+            listings::section_id
+                .eq(SITE)
+                .and(listings::article_id.eq_any(ids)),
+        )
+        .filter(is_public(now))
+        .select(listings::article_id)
+        .load(conn)?;
+    Ok(ids
+        .iter()
+        .copied()
+        .filter(|id| public.contains(id))
+        .collect())
+}

@@ -1,0 +1,268 @@
+//! Rows become what readers and editors get.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use crate::config::Site;
+use crate::db::schema::{article_details, articles};
+use crate::db::{Conn, Timestamp};
+use crate::error::{ApiError, ApiResult};
+use crate::hits;
+use crate::sections::Tree;
+use crate::sections::wire::{SectionRef, breadcrumb};
+
+use crate::articles::store::{ArticleRow, DetailsRow, also_in};
+use crate::articles::text::reading_minutes;
+use crate::articles::wire::{
+    Article, ArticleSummary, Body, BodyFormat, BodySource, Links, ManagedArticle,
+    ManagedArticleSummary, Rest,
+};
+
+/// What comes with each summary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Include {
+    /// `body`.
+    pub body: bool,
+    /// `hits`.
+    pub hits: bool,
+}
+
+/// The summaries of public articles, in the order of the ids.
+pub fn summaries(
+    conn: &mut Conn,
+    ids: &[i64],
+    tree: &Tree,
+    site: &Site,
+    include: Include,
+    now: Timestamp,
+) -> ApiResult<Vec<ArticleSummary>> {
+    let rows: Vec<ArticleRow> = articles::table
+        .filter(articles::id.eq_any(ids))
+        .select(ArticleRow::as_select())
+        .load(conn)?;
+    let mut rows: HashMap<i64, ArticleRow> = rows.into_iter().map(|row| (row.id, row)).collect();
+    let mut bodies = if include.body {
+        bodies(conn, ids)?
+    } else {
+        HashMap::new()
+    };
+    let mut counts = if include.hits {
+        hits::counts_of(conn, ids, site.zone, now)?
+    } else {
+        HashMap::new()
+    };
+    let mut out = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some(row) = rows.remove(id) else { continue };
+        let mut summary = summary(row, tree, site)?;
+        summary.body = include.body.then(|| bodies.remove(id));
+        summary.hits = counts.remove(id);
+        out.push(summary);
+    }
+    Ok(out)
+}
+
+fn bodies(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Body>> {
+    let rows: Vec<(i64, Option<String>, Option<String>)> = article_details::table
+        .filter(article_details::article_id.eq_any(ids))
+        .select((
+            article_details::article_id,
+            article_details::html,
+            article_details::text,
+        ))
+        .load(conn)?;
+    let bodies = rows.into_iter();
+    Ok(bodies
+        .filter_map(|(id, html, text)| {
+            Some((
+                id,
+                Body {
+                    html: html?,
+                    text: text?,
+                },
+            ))
+        })
+        .collect())
+}
+
+fn summary(row: ArticleRow, tree: &Tree, site: &Site) -> ApiResult<ArticleSummary> {
+    let inconsistent = |what: &str| ApiError::Internal(format!("article {} has no {what}", row.id));
+    let section = tree
+        .get(row.section_id)
+        .ok_or_else(|| inconsistent("section"))?;
+    let published_at = row.published_at.ok_or_else(|| inconsistent("date"))?;
+    Ok(ArticleSummary {
+        id: row.id,
+        section: SectionRef::from(section),
+        source: row.source(),
+        keywords: row.keywords.0,
+        tags: row.tags.0,
+        cover: row.cover.map(|cover| cover.0),
+        external_url: row.external_url,
+        featured: row.featured,
+        pinned_until: row.pinned_until,
+        published_at,
+        published_local: site.zone.local_minute(published_at),
+        expires_at: row.expires_at,
+        updated_at: row.updated_at,
+        word_count: row.word_count,
+        reading_minutes: reading_minutes(row.word_count, &row.lang),
+        lang: row.lang,
+        links: Links {
+            this: format!("/v1/articles/{}", row.id),
+            web: site.article_address(row.id, &row.slug),
+            qr: format!("/v1/articles/{}/qr.svg", row.id),
+        },
+        slug: row.slug,
+        title: row.title,
+        subtitle: row.subtitle,
+        short_title: row.short_title,
+        summary: row.summary,
+        author: row.author,
+        editor: row.editor,
+        body: None,
+        hits: None,
+    })
+}
+
+/// A whole public article. It must be public: see [`is_public_now`].
+pub fn article(
+    conn: &mut Conn,
+    id: i64,
+    tree: &Tree,
+    site: &Site,
+    with_hits: bool,
+    now: Timestamp,
+) -> ApiResult<Article> {
+    let stored = crate::articles::store::find(conn, id)?;
+    let section_id = stored.row.section_id;
+    let mut summary = summary(stored.row, tree, site)?;
+    if with_hits {
+        summary.hits = hits::counts_of(conn, &[id], site.zone, now)?.remove(&id);
+    }
+    let also_in = stored
+        .also_in
+        .iter()
+        .filter_map(|id| tree.get(*id))
+        .filter(|row| row.shown);
+    let details = stored.details;
+    let rest = Rest {
+        breadcrumb: breadcrumb(tree, section_id, &site.home_name),
+        also_in: also_in.map(SectionRef::from).collect(),
+        attachments: details.attachments.0,
+        canonical_url: details.canonical_url,
+        seo: details.seo.map(|seo| seo.0),
+        body: details
+            .html
+            .zip(details.text)
+            .map(|(html, text)| Body { html, text }),
+    };
+    Ok(Article::new(summary, rest))
+}
+
+/// The articles of these ids as their editors see them, in order, without bodies.
+pub fn managed_summaries(
+    conn: &mut Conn,
+    ids: &[i64],
+    now: Timestamp,
+) -> ApiResult<Vec<ManagedArticleSummary>> {
+    type Lean = (
+        Option<String>,
+        crate::db::JsonOf<Vec<crate::articles::wire::Attachment>>,
+        Option<crate::db::JsonOf<crate::articles::wire::Seo>>,
+        crate::db::JsonOf<Vec<String>>,
+    );
+    let rows: Vec<(ArticleRow, Lean)> = articles::table
+        .inner_join(article_details::table)
+        .filter(articles::id.eq_any(ids))
+        .select((
+            ArticleRow::as_select(),
+            (
+                article_details::canonical_url,
+                article_details::attachments,
+                article_details::seo,
+                article_details::legacy_urls,
+            ),
+        ))
+        .load(conn)?;
+    let mut also_in = also_in(conn, ids)?;
+    let mut by_id: HashMap<i64, ManagedArticleSummary> = HashMap::new();
+    for (row, (canonical_url, attachments, seo, legacy_urls)) in rows {
+        let id = row.id;
+        let details = DetailsRow {
+            article_id: id,
+            canonical_url,
+            attachments,
+            seo,
+            legacy_urls,
+            format: None,
+            source: None,
+            html: None,
+            text: None,
+        };
+        let also_in = also_in.remove(&id).unwrap_or_default();
+        by_id.insert(id, managed_summary(row, details, also_in, now));
+    }
+    Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
+}
+
+fn managed_summary(
+    row: ArticleRow,
+    details: DetailsRow,
+    also_in: Vec<i64>,
+    now: Timestamp,
+) -> ManagedArticleSummary {
+    ManagedArticleSummary {
+        id: row.id,
+        section_id: row.section_id,
+        also_in,
+        source: row.source(),
+        status: row.status_at(now).as_str(),
+        slug: row.slug,
+        title: row.title,
+        subtitle: row.subtitle,
+        short_title: row.short_title,
+        summary: row.summary,
+        author: row.author,
+        editor: row.editor,
+        keywords: row.keywords.0,
+        tags: row.tags.0,
+        cover: row.cover.map(|cover| cover.0),
+        lang: row.lang,
+        external_url: row.external_url,
+        canonical_url: details.canonical_url,
+        attachments: details.attachments.0,
+        seo: details.seo.map(|seo| seo.0),
+        legacy_urls: details.legacy_urls.0,
+        external_id: row.external_id,
+        featured: row.featured,
+        pinned_until: row.pinned_until,
+        published_at: row.published_at,
+        expires_at: row.expires_at,
+        word_count: row.word_count,
+        created_by: row.created_by,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        version: row.version,
+    }
+}
+
+/// A whole article as its editors see it.
+pub fn managed(stored: crate::articles::store::Stored, now: Timestamp) -> ManagedArticle {
+    let mut details = stored.details;
+    let format = details
+        .format
+        .take()
+        .and_then(|format| BodyFormat::parse(&format));
+    let body = format
+        .zip(details.source.take())
+        .map(|(format, content)| BodySource {
+            format: format.as_str(),
+            content,
+        });
+    ManagedArticle::new(
+        managed_summary(stored.row, details, stored.also_in, now),
+        body,
+    )
+}

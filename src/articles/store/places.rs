@@ -1,0 +1,311 @@
+//! Where articles are found: their sections, tags and key words, and the rows of `listings`.
+
+use std::collections::HashMap;
+
+use diesel::dsl::{count_star, max};
+use diesel::prelude::*;
+
+use crate::db::dialect::MAX_BINDS;
+use crate::db::schema::{article_also, article_terms, articles, listings};
+use crate::db::{Conn, Timestamp};
+use crate::each;
+use crate::error::ApiResult;
+use crate::sections::Tree;
+use crate::visibility::is_public;
+
+use super::{ArticleRow, also_in};
+use crate::articles::rules::Status;
+
+pub(super) fn is_live(status: &str, section_id: i64, tree: &Tree) -> bool {
+    Status::parse(status).is_some_and(Status::is_released)
+        && tree.get(section_id).is_some_and(|section| section.shown)
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = article_also)]
+struct AlsoRow {
+    article_id: i64,
+    section_id: i64,
+    ordinal: i64,
+}
+
+pub(super) fn write_also_in(conn: &mut Conn, id: i64, also_in: &[i64]) -> QueryResult<()> {
+    diesel::delete(article_also::table.filter(article_also::article_id.eq(id))).execute(conn)?;
+    let rows: Vec<AlsoRow> = (0..)
+        .zip(also_in)
+        .map(|(ordinal, section_id)| AlsoRow {
+            article_id: id,
+            section_id: *section_id,
+            ordinal,
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    each!(conn, c => diesel::insert_into(article_also::table).values(&rows).execute(c))?;
+    Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = article_terms)]
+struct TermRow<'a> {
+    kind: &'static str,
+    term: &'a str,
+    article_id: i64,
+}
+
+/// The kind of a tag in `article_terms`.
+pub const TAG: &str = "tag";
+
+/// The kind of a key word in `article_terms`.
+pub const KEYWORD: &str = "keyword";
+
+pub(super) fn write_terms(conn: &mut Conn, row: &ArticleRow) -> QueryResult<()> {
+    diesel::delete(article_terms::table.filter(article_terms::article_id.eq(row.id)))
+        .execute(conn)?;
+    let tags = row.tags.0.iter().map(|term| (TAG, term));
+    let keywords = row.keywords.0.iter().map(|term| (KEYWORD, term));
+    let rows: Vec<TermRow<'_>> = tags
+        .chain(keywords)
+        .map(|(kind, term)| TermRow {
+            kind,
+            term,
+            article_id: row.id,
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    each!(conn, c => diesel::insert_into(article_terms::table).values(&rows).execute(c))?;
+    Ok(())
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = listings, treat_none_as_default_value = false)]
+struct ListingRow {
+    section_id: i64,
+    article_id: i64,
+    direct: bool,
+    published_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    updated_at: Timestamp,
+    title_key: Vec<u8>,
+    position: Option<i64>,
+    pinned_until: Option<Timestamp>,
+}
+
+const LISTING_COLUMNS: usize = 9;
+
+/// The listings that an article has by rights.
+fn listing_rows(tree: &Tree, listed: &Listed, also_in: &[i64]) -> Vec<ListingRow> {
+    let Some(published_at) = listed.published_at.filter(|_| listed.live) else {
+        return Vec::new();
+    };
+    let places = tree.listed_in(listed.section_id, also_in).into_iter();
+    places
+        .map(|(section_id, direct)| {
+            let is_home = section_id == listed.section_id;
+            ListingRow {
+                section_id,
+                article_id: listed.id,
+                direct,
+                published_at,
+                expires_at: listed.expires_at,
+                updated_at: listed.updated_at,
+                title_key: listed.title_key.clone(),
+                position: listed.position.filter(|_| is_home),
+                pinned_until: listed.pinned_until.filter(|_| is_home),
+            }
+        })
+        .collect()
+}
+
+/// What listings are made from.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = articles)]
+struct Listed {
+    id: i64,
+    section_id: i64,
+    status: String,
+    live: bool,
+    published_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    updated_at: Timestamp,
+    title_key: Vec<u8>,
+    position: Option<i64>,
+    pinned_until: Option<Timestamp>,
+}
+
+pub(super) fn list_one(
+    conn: &mut Conn,
+    tree: &Tree,
+    row: &ArticleRow,
+    also_in: &[i64],
+) -> QueryResult<()> {
+    let listed = Listed {
+        id: row.id,
+        section_id: row.section_id,
+        status: row.status.clone(),
+        live: row.live,
+        published_at: row.published_at,
+        expires_at: row.expires_at,
+        updated_at: row.updated_at,
+        title_key: row.title_key.clone(),
+        position: row.position,
+        pinned_until: row.pinned_until,
+    };
+    if row.version > 1 {
+        diesel::delete(listings::table.filter(listings::article_id.eq(row.id))).execute(conn)?;
+    }
+    insert_listings(conn, &listing_rows(tree, &listed, also_in))
+}
+
+fn insert_listings(conn: &mut Conn, rows: &[ListingRow]) -> QueryResult<()> {
+    for chunk in rows.chunks(MAX_BINDS / LISTING_COLUMNS) {
+        each!(conn, c => diesel::insert_into(listings::table).values(chunk).execute(c))?;
+    }
+    Ok(())
+}
+
+/// How many ids one statement names.
+const CHUNK: usize = 500;
+
+/// Lists these articles anew, by the tree as it is now: after sections were moved, hidden or shown.
+pub fn relist(conn: &mut Conn, tree: &Tree, ids: &[i64]) -> ApiResult<()> {
+    for chunk in ids.chunks(CHUNK) {
+        let also_in = also_in(conn, chunk)?;
+        let mut listed: Vec<Listed> = articles::table
+            .filter(articles::id.eq_any(chunk))
+            .select(Listed::as_select())
+            .load(conn)?;
+        for live in [true, false] {
+            let changed: Vec<i64> = listed
+                .iter()
+                .filter(|l| l.live != live && is_live(&l.status, l.section_id, tree) == live)
+                .map(|l| l.id)
+                .collect();
+            diesel::update(articles::table.filter(articles::id.eq_any(&changed)))
+                .set(articles::live.eq(live))
+                .execute(conn)?;
+        }
+        let mut rows = Vec::new();
+        for article in &mut listed {
+            article.live = is_live(&article.status, article.section_id, tree);
+            let also = also_in.get(&article.id).map_or(&[][..], Vec::as_slice);
+            rows.extend(listing_rows(tree, article, also));
+        }
+        diesel::delete(listings::table.filter(listings::article_id.eq_any(chunk))).execute(conn)?;
+        insert_listings(conn, &rows)?;
+    }
+    Ok(())
+}
+
+/// Ids of the articles that stand in these sections, by `also_in` too.
+pub fn ids_in_sections(conn: &mut Conn, section_ids: &[i64]) -> QueryResult<Vec<i64>> {
+    let mut ids: Vec<i64> = Vec::new();
+    for chunk in section_ids.chunks(CHUNK) {
+        ids.extend(
+            articles::table
+                .filter(articles::section_id.eq_any(chunk))
+                .select(articles::id)
+                .load::<i64>(conn)?,
+        );
+        ids.extend(
+            article_also::table
+                .filter(article_also::section_id.eq_any(chunk))
+                .select(article_also::article_id)
+                .load::<i64>(conn)?,
+        );
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// Moves all articles of a section to another one, `also_in` too, and returns their ids. They are
+/// not listed anew.
+pub fn move_all(conn: &mut Conn, from: i64, to: i64, now: Timestamp) -> ApiResult<Vec<i64>> {
+    let ids = ids_in_sections(conn, &[from])?;
+    for chunk in ids.chunks(CHUNK) {
+        diesel::update(
+            articles::table
+                .filter(articles::id.eq_any(chunk))
+                .filter(articles::section_id.eq(from)),
+        )
+        .set((
+            articles::section_id.eq(to),
+            articles::position.eq(None::<i64>),
+        ))
+        .execute(conn)?;
+        diesel::update(articles::table.filter(articles::id.eq_any(chunk)))
+            .set((
+                articles::updated_at.eq(now),
+                articles::version.eq(articles::version + 1),
+            ))
+            .execute(conn)?;
+        let homes: HashMap<i64, i64> = articles::table
+            .filter(articles::id.eq_any(chunk))
+            .select((articles::id, articles::section_id))
+            .load::<(i64, i64)>(conn)?
+            .into_iter()
+            .collect();
+        for (id, mut also) in also_in(conn, chunk)? {
+            for section in &mut also {
+                if *section == from {
+                    *section = to;
+                }
+            }
+            let home = homes.get(&id).copied();
+            let mut kept: Vec<i64> = Vec::new();
+            for section in also {
+                if Some(section) != home && !kept.contains(&section) {
+                    kept.push(section);
+                }
+            }
+            write_also_in(conn, id, &kept)?;
+        }
+    }
+    Ok(ids)
+}
+
+/// What a section shows of its articles.
+#[derive(Debug, Clone, Copy)]
+pub struct SectionCount {
+    /// Public articles in it and below it, each counted once.
+    pub articles: i64,
+    /// When the newest was published.
+    pub last_published_at: Timestamp,
+}
+
+/// The counts of those of these sections that have public articles; of the whole site for 0.
+pub fn counts(
+    conn: &mut Conn,
+    section_ids: &[i64],
+    now: Timestamp,
+) -> QueryResult<HashMap<i64, SectionCount>> {
+    let mut counts = HashMap::new();
+    for chunk in section_ids.chunks(CHUNK) {
+        let rows: Vec<(i64, i64, Option<Timestamp>)> = listings::table
+            .filter(listings::section_id.eq_any(chunk))
+            .filter(is_public(now))
+            .group_by(listings::section_id)
+            .select((
+                listings::section_id,
+                count_star(),
+                max(listings::published_at),
+            ))
+            .load(conn)?;
+        for (section, articles, newest) in rows {
+            if let Some(last_published_at) = newest {
+                counts.insert(
+                    section,
+                    SectionCount {
+                        articles,
+                        last_published_at,
+                    },
+                );
+            }
+        }
+    }
+    Ok(counts)
+}

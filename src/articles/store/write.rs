@@ -1,0 +1,372 @@
+//! Articles are made, changed, published, trashed and deleted.
+
+use diesel::prelude::*;
+
+use crate::db::schema::{article_details, articles};
+use crate::db::{Conn, JsonOf, Timestamp};
+use crate::error::{ApiError, ApiResult, Code, FaultCode};
+use crate::http::fields::Check;
+use crate::http::reference::Slug;
+use crate::sections::Tree;
+use crate::slugs::{self, Resource};
+
+use super::places::{is_live, list_one, write_also_in, write_terms};
+use super::{ArticleRow, DetailsRow, Stored, Writer, find_external};
+use crate::articles::rules::{Action, Status, step};
+use crate::articles::text::{MAX_NESTING, Rendered, TooDeep, render, shows_something, title_key};
+use crate::articles::wire::{Edits, Publication};
+
+/// Makes an article, published at once where that is asked. Faults found here are told with those
+/// of `check`.
+pub fn create(
+    conn: &mut Conn,
+    edits: Edits,
+    publication: Option<Publication>,
+    writer: Writer,
+    mut check: Check,
+) -> ApiResult<Stored> {
+    let tree = crate::sections::store::tree(conn)?;
+    check_references(&mut check, &tree, &edits);
+    let rendered = rendered(&mut check, &edits, None);
+    let mut row = new_row(&edits, rendered.as_ref(), writer);
+    release(
+        &mut check,
+        &mut row,
+        publication,
+        shows(&rendered),
+        writer.now,
+    )?;
+    check.finish()?;
+    check_external_id(conn, edits.external_id.as_deref(), None)?;
+    let slug = match edits.slug.as_deref().and_then(Slug::parse) {
+        Some(slug) => {
+            check_slug(conn, &slug, None)?;
+            slug
+        }
+        None => {
+            let wanted = Slug::from_title(&edits.title, Resource::Article.name());
+            slugs::free(conn, Resource::Article, &wanted)?
+        }
+    };
+    slugs::claim(conn, Resource::Article, &slug)?;
+    row.slug = slug.to_string();
+    derive(&mut row, &tree);
+    row.id = diesel::insert_into(articles::table)
+        .values(&row)
+        .returning(articles::id)
+        .get_result(conn)?;
+    let details = details_row(row.id, &edits, rendered);
+    diesel::insert_into(article_details::table)
+        .values(&details)
+        .execute(conn)?;
+    let also_in = edits.also_in;
+    write_also_in(conn, row.id, &also_in)?;
+    write_terms(conn, &row)?;
+    list_one(conn, &tree, &row, &also_in)?;
+    Ok(Stored {
+        row,
+        details,
+        also_in,
+    })
+}
+
+/// Replaces an article's editable members; with `publication`, publishes it in the same breath.
+/// Faults found here are told with those of `check`.
+pub fn update(
+    conn: &mut Conn,
+    was: &Stored,
+    edits: Edits,
+    publication: Option<Publication>,
+    writer: Writer,
+    mut check: Check,
+) -> ApiResult<Stored> {
+    let (id, now) = (was.row.id, writer.now);
+    let tree = crate::sections::store::tree(conn)?;
+    check_references(&mut check, &tree, &edits);
+    let rendered = rendered(&mut check, &edits, Some(was));
+    let stays = was.row.section_id == edits.section_id;
+    let mut row = ArticleRow {
+        id,
+        slug: was.row.slug.clone(),
+        position: was.row.position.filter(|_| stays),
+        status: was.row.status_at(now).as_str().to_owned(),
+        created_by: was.row.created_by,
+        created_at: was.row.created_at,
+        version: was.row.version + 1,
+        ..new_row(&edits, rendered.as_ref(), writer)
+    };
+    release(&mut check, &mut row, publication, shows(&rendered), now)?;
+    check.finish()?;
+    check_external_id(conn, edits.external_id.as_deref(), Some(id))?;
+    if let Some(slug) = edits.slug.as_deref().and_then(Slug::parse)
+        && slug.as_str() != was.row.slug
+    {
+        check_slug(conn, &slug, Some(id))?;
+        slugs::claim(conn, Resource::Article, &slug)?;
+        slugs::retire(conn, Resource::Article, &was.row.slug, id, now)?;
+        row.slug = slug.to_string();
+    }
+    derive(&mut row, &tree);
+    diesel::update(articles::table.find(id))
+        .set(&row)
+        .execute(conn)?;
+    let details = details_row(id, &edits, rendered);
+    diesel::update(article_details::table.find(id))
+        .set(&details)
+        .execute(conn)?;
+    let also_in = edits.also_in;
+    if also_in != was.also_in {
+        write_also_in(conn, id, &also_in)?;
+    }
+    if row.tags != was.row.tags || row.keywords != was.row.keywords {
+        write_terms(conn, &row)?;
+    }
+    list_one(conn, &tree, &row, &also_in)?;
+    Ok(Stored {
+        row,
+        details,
+        also_in,
+    })
+}
+
+/// The body rendered; what is unchanged isn't rendered anew.
+fn rendered(check: &mut Check, edits: &Edits, was: Option<&Stored>) -> Option<Rendered> {
+    let body = edits.body.as_ref()?;
+    if let Some(was) = was
+        && was.edits("").body.as_ref() == Some(body)
+        && let (Some(html), Some(text)) = (&was.details.html, &was.details.text)
+    {
+        let (html, text) = (html.clone(), text.clone());
+        return Some(Rendered {
+            html,
+            text,
+            words: was.row.word_count,
+        });
+    }
+    match render(body.format, &body.content) {
+        Ok(rendered) => Some(rendered),
+        Err(TooDeep) => {
+            let detail = format!("has more than {MAX_NESTING} elements within each other");
+            check.fault("/body/content", FaultCode::TooDeep, detail);
+            None
+        }
+    }
+}
+
+/// Whether a body shows anything.
+pub(super) fn shows(rendered: &Option<Rendered>) -> bool {
+    rendered
+        .as_ref()
+        .is_some_and(|body| shows_something(&body.html, &body.text))
+}
+
+/// Publishes an article, or schedules it. An end that it had and that is past is dropped: it would
+/// undo the publishing at once.
+pub fn publish(
+    conn: &mut Conn,
+    was: Stored,
+    publication: Publication,
+    now: Timestamp,
+) -> ApiResult<Stored> {
+    let mut stored = was;
+    stored.row.status = stored.row.status_at(now).as_str().to_owned();
+    stored.row.expires_at = stored.row.expires_at.filter(|end| *end > now);
+    let shows = match (&stored.details.html, &stored.details.text) {
+        (Some(html), Some(text)) => shows_something(html, text),
+        _ => false,
+    };
+    let mut check = Check::default();
+    release(&mut check, &mut stored.row, Some(publication), shows, now)?;
+    check.finish()?;
+    save_status(conn, stored, now)
+}
+
+/// Takes an article through a step of its life that needs nothing but its state.
+pub fn take(conn: &mut Conn, was: Stored, action: Action, now: Timestamp) -> ApiResult<Stored> {
+    let mut stored = was;
+    if let Some(to) = step(stored.row.status_at(now), action, now)? {
+        stored.row.status = to.as_str().to_owned();
+    }
+    save_status(conn, stored, now)
+}
+
+fn save_status(conn: &mut Conn, mut stored: Stored, now: Timestamp) -> ApiResult<Stored> {
+    let tree = crate::sections::store::tree(conn)?;
+    stored.row.version += 1;
+    stored.row.updated_at = now;
+    derive(&mut stored.row, &tree);
+    diesel::update(articles::table.find(stored.row.id))
+        .set(&stored.row)
+        .execute(conn)?;
+    list_one(conn, &tree, &stored.row, &stored.also_in)?;
+    Ok(stored)
+}
+
+/// Deletes an article in the trash for good. Its hit counts stay in their own tables, and its id is
+/// never used again.
+pub fn delete(conn: &mut Conn, was: &Stored, now: Timestamp) -> ApiResult<()> {
+    step(was.row.status_at(now), Action::Delete, now)?;
+    diesel::delete(articles::table.find(was.row.id)).execute(conn)?;
+    slugs::forget(conn, Resource::Article, was.row.id)?;
+    Ok(())
+}
+
+/// The row of these members, but for the slug.
+fn new_row(edits: &Edits, rendered: Option<&Rendered>, writer: Writer) -> ArticleRow {
+    ArticleRow {
+        id: 0,
+        section_id: edits.section_id,
+        slug: String::new(),
+        title: edits.title.clone(),
+        title_key: title_key(&edits.title),
+        subtitle: edits.subtitle.clone(),
+        short_title: edits.short_title.clone(),
+        summary: edits.summary.clone(),
+        source_name: edits.source.as_ref().map(|source| source.name.clone()),
+        source_url: edits.source.as_ref().and_then(|source| source.url.clone()),
+        author: edits.author.clone(),
+        editor: edits.editor.clone(),
+        keywords: JsonOf(edits.keywords.clone()),
+        tags: JsonOf(edits.tags.clone()),
+        cover: edits.cover.clone().map(JsonOf),
+        lang: edits.lang.clone(),
+        external_url: edits.external_url.clone(),
+        external_id: edits.external_id.clone(),
+        featured: edits.featured,
+        pinned_until: edits.pinned_until,
+        position: None,
+        status: Status::Draft.as_str().to_owned(),
+        published_at: edits.published_at,
+        expires_at: edits.expires_at,
+        dated_at: writer.now,
+        live: false,
+        word_count: rendered.map_or(0, |rendered| rendered.words),
+        created_by: writer.user_id,
+        created_at: writer.now,
+        updated_at: writer.now,
+        version: 1,
+    }
+}
+
+fn details_row(article_id: i64, edits: &Edits, rendered: Option<Rendered>) -> DetailsRow {
+    let (html, text) = rendered.map(|r| (r.html, r.text)).unzip();
+    DetailsRow {
+        article_id,
+        canonical_url: edits.canonical_url.clone(),
+        attachments: JsonOf(edits.attachments.clone()),
+        seo: edits.seo.clone().map(JsonOf),
+        legacy_urls: JsonOf(edits.legacy_urls.clone()),
+        format: edits
+            .body
+            .as_ref()
+            .map(|body| body.format.as_str().to_owned()),
+        source: edits.body.as_ref().map(|body| body.content.clone()),
+        html,
+        text,
+    }
+}
+
+/// Columns that follow from others.
+pub(super) fn derive(row: &mut ArticleRow, tree: &Tree) {
+    row.dated_at = row.published_at.unwrap_or(row.created_at);
+    row.live = is_live(&row.status, row.section_id, tree);
+}
+
+/// Publishes the row where that is asked; else keeps publish's conditions where it is released, and
+/// lets its dates say whether it is scheduled or published. 409 where its state allows no publishing.
+fn release(
+    check: &mut Check,
+    row: &mut ArticleRow,
+    publication: Option<Publication>,
+    shows: bool,
+    now: Timestamp,
+) -> ApiResult<()> {
+    let from = Status::parse(&row.status).unwrap_or(Status::Draft);
+    let mut end_pointer = "/expires_at".to_owned();
+    if let Some(publication) = publication {
+        let at = publication.published_at.or(row.published_at).unwrap_or(now);
+        let to = step(from, Action::Publish(at), now)?;
+        row.status = to.unwrap_or(from).as_str().to_owned();
+        row.published_at = Some(at);
+        if let Some(end) = publication.expires_at {
+            row.expires_at = end;
+            end_pointer = format!("{}/expires_at", publication.pointer);
+        }
+    } else if from.is_released() {
+        let ahead = row.published_at.is_some_and(|at| at > now);
+        let to = if ahead {
+            Status::Scheduled
+        } else {
+            Status::Published
+        };
+        row.status = to.as_str().to_owned();
+    }
+    let is_released = publication.is_some() || from.is_released();
+    if is_released && !shows && row.external_url.is_none() && !check.has_fault_at("/body") {
+        check.fault(
+            "/body",
+            FaultCode::Required,
+            "or external_url is required to publish",
+        );
+    }
+    if is_released && row.published_at.is_none() && !check.has_fault_at("/published_at") {
+        let detail = "is required while the article is published";
+        check.fault("/published_at", FaultCode::Required, detail);
+    }
+    if let (Some(begin), Some(end)) = (row.published_at, row.expires_at)
+        && end <= begin
+    {
+        check.fault(
+            &end_pointer,
+            FaultCode::OutOfRange,
+            "must be after published_at",
+        );
+    }
+    Ok(())
+}
+
+fn check_references(check: &mut Check, tree: &Tree, edits: &Edits) {
+    let section_is_given = !check.has_fault_at("/section_id");
+    if section_is_given && tree.get(edits.section_id).is_none() {
+        check.fault("/section_id", FaultCode::DoesNotExist, "names no section");
+    }
+    for (index, id) in edits.also_in.iter().enumerate() {
+        let pointer = format!("/also_in/{index}");
+        if tree.get(*id).is_none() {
+            check.fault(
+                &pointer,
+                FaultCode::DoesNotExist,
+                format!("names no section: {id}"),
+            );
+        } else if *id == edits.section_id {
+            check.fault(
+                &pointer,
+                FaultCode::Conflicting,
+                "names the article's own section",
+            );
+        }
+    }
+}
+
+fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>) -> ApiResult<()> {
+    match slugs::live(conn, Resource::Article, slug)? {
+        Some(id) if Some(id) != own => {
+            let detail = format!("article {id} has the slug {slug}");
+            Err(ApiError::new(Code::SlugTaken, detail))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_external_id(conn: &mut Conn, given: Option<&str>, own: Option<i64>) -> ApiResult<()> {
+    let Some(external_id) = given else {
+        return Ok(());
+    };
+    match find_external(conn, external_id)? {
+        Some(id) if Some(id) != own => {
+            let detail = format!("article {id} has the external id {external_id}");
+            Err(ApiError::new(Code::ExternalIdTaken, detail))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,128 @@
+//! Management: lists by count, and corrections by hand.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use crate::db::schema::{articles as articles_table, hit_days, hit_entries, hit_totals};
+use crate::db::{Conn, Timestamp};
+use crate::http::paging::{Found, Paging};
+
+use super::record::lock_totals;
+
+// Management.
+
+/// How a management list is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ManagedSort {
+    /// The most viewed first.
+    MostViewed,
+    /// The least viewed first.
+    LeastViewed,
+    /// By the article's id.
+    ArticleId,
+}
+
+/// A page of articles in any state, by their counts; in these sections where they are given.
+pub fn managed_page_ids(
+    conn: &mut Conn,
+    section_ids: Option<&[i64]>,
+    sort: ManagedSort,
+    paging: &Paging,
+) -> QueryResult<Found<i64>> {
+    let all = || {
+        let query = articles_table::table
+            .left_join(hit_totals::table.on(hit_totals::article_id.eq(articles_table::id)))
+            .into_boxed::<crate::db::MultiBackend>();
+        match section_ids {
+            Some(ids) => query.filter(articles_table::section_id.eq_any(ids.to_vec())),
+            None => query,
+        }
+    };
+    let total = if paging.exact {
+        Some(all().select(diesel::dsl::count_star()).first(conn)?)
+    } else {
+        None
+    };
+    let hits = || {
+        sql::<BigInt>("coalesce(hit_totals.baseline + hit_totals.counted + hit_totals.adjusted, 0)")
+    };
+    let query = match sort {
+        ManagedSort::MostViewed => all().order((hits().desc(), articles_table::id.desc())),
+        ManagedSort::LeastViewed => all().order((hits().asc(), articles_table::id.asc())),
+        ManagedSort::ArticleId => all().order((articles_table::id.asc(), articles_table::id.asc())),
+    };
+    let mut items: Vec<i64> = query
+        .select(articles_table::id)
+        .limit(paging.limit + 1)
+        .offset(paging.offset())
+        .load(conn)?;
+    let more = i64::try_from(items.len()).unwrap_or(i64::MAX) > paging.limit;
+    items.truncate(usize::try_from(paging.limit).unwrap_or(0));
+    let last = items.last().filter(|_| more).map(|id| (String::new(), *id));
+    Ok(Found {
+        items,
+        more: last,
+        total,
+    })
+}
+
+/// What is done to a count by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Correction {
+    /// What an older system had counted is this.
+    Baseline(i64),
+    /// Back to zero.
+    Reset,
+}
+
+/// Corrects an article's count and notes it in the ledger.
+pub fn correct(
+    conn: &mut Conn,
+    article_id: i64,
+    correction: Correction,
+    reason: Option<&str>,
+    user_id: i64,
+    now: Timestamp,
+) -> QueryResult<()> {
+    lock_totals(conn, article_id)?;
+    let total = |conn: &mut Conn| -> QueryResult<i64> {
+        hit_totals::table
+            .find(article_id)
+            .select(hit_totals::baseline + hit_totals::counted + hit_totals::adjusted)
+            .first(conn)
+    };
+    let before = total(conn)?;
+    let kind = match correction {
+        Correction::Baseline(baseline) => {
+            diesel::update(hit_totals::table.find(article_id))
+                .set(hit_totals::baseline.eq(baseline))
+                .execute(conn)?;
+            "baseline"
+        }
+        Correction::Reset => {
+            diesel::update(hit_totals::table.find(article_id))
+                .set((
+                    hit_totals::baseline.eq(0_i64),
+                    hit_totals::adjusted.eq(hit_totals::counted * -1_i64),
+                ))
+                .execute(conn)?;
+            diesel::delete(hit_days::table.filter(hit_days::article_id.eq(article_id)))
+                .execute(conn)?;
+            "reset"
+        }
+    };
+    let after = total(conn)?;
+    diesel::insert_into(hit_entries::table)
+        .values((
+            hit_entries::article_id.eq(article_id),
+            hit_entries::kind.eq(kind),
+            hit_entries::delta.eq(after - before),
+            hit_entries::total_after.eq(after),
+            hit_entries::reason.eq(reason),
+            hit_entries::user_id.eq(user_id),
+            hit_entries::created_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
