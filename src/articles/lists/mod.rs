@@ -11,6 +11,7 @@ mod shapes;
 use diesel::dsl::{count_star, exists};
 use diesel::prelude::*;
 
+use crate::articles::store::{KEYWORD, TAG};
 use crate::clock::SiteZone;
 use crate::db::schema::{article_terms, articles, listings};
 use crate::db::{Conn, MultiBackend, Timestamp};
@@ -18,8 +19,6 @@ use crate::error::ApiResult;
 use crate::http::paging::{Found, Paging};
 use crate::http::params::DayOrInstant;
 use crate::visibility::{SITE, is_public};
-
-use crate::articles::store::{KEYWORD, TAG};
 use keyset::{after, found, keyset};
 
 pub use around::{MAX_RELATED, archive, neighbors, newest_in_each, related, tags};

@@ -4,6 +4,12 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use crate::articles::store::{ArticleRow, DetailsRow, also_in};
+use crate::articles::text::reading_minutes;
+use crate::articles::wire::{
+    Article, ArticleSummary, Body, BodyFormat, BodySource, Links, ManagedArticle,
+    ManagedArticleSummary, Rest,
+};
 use crate::config::Site;
 use crate::db::schema::{article_details, articles};
 use crate::db::{Conn, Timestamp};
@@ -11,13 +17,6 @@ use crate::error::{ApiError, ApiResult};
 use crate::hits;
 use crate::sections::Tree;
 use crate::sections::wire::{SectionRef, breadcrumb};
-
-use crate::articles::store::{ArticleRow, DetailsRow, also_in};
-use crate::articles::text::reading_minutes;
-use crate::articles::wire::{
-    Article, ArticleSummary, Body, BodyFormat, BodySource, Links, ManagedArticle,
-    ManagedArticleSummary, Rest,
-};
 
 /// What comes with each summary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

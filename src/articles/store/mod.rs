@@ -7,12 +7,11 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use crate::articles::rules::Status;
+use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Seo, Source};
 use crate::db::schema::{article_also, article_details, articles};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult};
-
-use crate::articles::rules::Status;
-use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Seo, Source};
 
 pub use places::{KEYWORD, SectionCount, TAG, counts, ids_in_sections, move_all, relist};
 pub use write::{create, delete, publish, take, update};

@@ -9,9 +9,8 @@ use diesel::sql_types::{BigInt, Date};
 
 use crate::db::schema::{hit_days, hit_totals, listings};
 use crate::db::{Conn, Timestamp};
-use crate::visibility::{SITE, is_public};
-
 use crate::hits::wire::{DayHits, HitCount, ManagedHitCount};
+use crate::visibility::{SITE, is_public};
 
 /// The first day of a window of so many days that ends today.
 pub fn first_day(today: NaiveDate, days: u64) -> NaiveDate {

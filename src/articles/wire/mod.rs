@@ -1,0 +1,17 @@
+//! JSON of articles: what readers get, what editors get, what editors send.
+
+mod input;
+mod manage;
+mod parts;
+mod reader;
+
+pub use input::{ArticleCreate, ArticlePatch, ArticlePut, Edits, is_external_id};
+pub use manage::{BodySource, ManagedArticle, ManagedArticleList, ManagedArticleSummary};
+pub use parts::{
+    Attachment, AttachmentInput, BodyFormat, BodyInput, Cover, CoverInput, NewBody, Publication,
+    PublishInput, Seo, SeoInput, Source, SourceInput, Term,
+};
+pub use reader::{
+    Archive, ArchiveMonth, Article, ArticleList, ArticleSummary, Body, Links, Neighbors, Rest,
+    TagCount, TagList,
+};
