@@ -291,6 +291,23 @@ impl ApiError {
         }
     }
 
+    /// The problem document.
+    pub fn problem(&self, request_id: &str) -> Problem {
+        let code = self.code();
+        Problem {
+            kind: format!("/problems/{}", code.as_str()),
+            title: code.title(),
+            status: code.status().as_u16(),
+            detail: self.detail(),
+            code: code.as_str(),
+            request_id: request_id.to_owned(),
+            errors: match self {
+                Self::Faults(_, faults) => faults.clone(),
+                _ => Vec::new(),
+            },
+        }
+    }
+
     /// The answer with its problem document.
     pub fn answer(&self, request_id: &str) -> HttpResponse {
         if let Self::Cacheable(error, cache_control) = self {
@@ -305,18 +322,7 @@ impl ApiError {
                 .finish();
         }
         let code = self.code();
-        let problem = Problem {
-            kind: format!("/problems/{}", code.as_str()),
-            title: code.title(),
-            status: code.status().as_u16(),
-            detail: self.detail(),
-            code: code.as_str(),
-            request_id: request_id.to_owned(),
-            errors: match self {
-                Self::Faults(_, faults) => faults.clone(),
-                _ => Vec::new(),
-            },
-        };
+        let problem = self.problem(request_id);
         // A problem holds only strings, numbers and lists of them: it always serialises.
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let mut answer = HttpResponse::build(code.status());
