@@ -102,6 +102,8 @@ CREATE INDEX articles_created_at ON articles (created_at, id);
 CREATE INDEX articles_title_key ON articles (title_key, id);
 CREATE INDEX articles_source_name ON articles (source_name, id);
 CREATE INDEX articles_author ON articles (author, id);
+CREATE INDEX articles_lang ON articles (lang, id);
+CREATE INDEX articles_featured ON articles (featured, id);
 CREATE INDEX articles_expires_at ON articles (expires_at);
 CREATE INDEX articles_pinned_until ON articles (pinned_until);
 

@@ -8,7 +8,7 @@ mod keyset;
 mod manage;
 mod shapes;
 
-use diesel::dsl::{count_star, exists};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use crate::articles::store::{KEYWORD, TAG};
@@ -157,12 +157,20 @@ pub fn public_listings(filter: &Filter, now: Timestamp) -> Listings<'_> {
         query = query.filter(listings::article_id.eq_any(by_author.select(articles::id)));
     }
     if let Some(lang) = &filter.lang {
-        let article = articles::table.filter(articles::id.eq(listings::article_id));
-        query = query.filter(exists(article.filter(articles::lang.eq(lang))));
+        let in_lang = articles::table
+            .filter(articles::lang.eq(lang))
+            .select(articles::id);
+        query = query.filter(listings::article_id.eq_any(in_lang));
     }
     if let Some(featured) = filter.featured {
-        let article = articles::table.filter(articles::id.eq(listings::article_id));
-        query = query.filter(exists(article.filter(articles::featured.eq(featured))));
+        let those = articles::table
+            .filter(articles::featured.eq(true))
+            .select(articles::id);
+        query = if featured {
+            query.filter(listings::article_id.eq_any(those))
+        } else {
+            query.filter(listings::article_id.ne_all(those))
+        };
     }
     if let Some(pinned) = filter.pinned {
         let pins = articles::table
