@@ -75,6 +75,17 @@ fn template(path: &str) -> Option<&'static str> {
         .map(String::as_str)
 }
 
+/// The document.
+pub fn document() -> &'static Value {
+    &DOCUMENT
+}
+
+/// The documented operation of this method and path.
+pub fn operation(method: &Method, path: &str) -> Option<&'static Value> {
+    let item = &DOCUMENT["paths"][template(path)?];
+    item.get(method.as_str().to_lowercase())
+}
+
 /// Holds an answer against the document.
 #[track_caller]
 pub fn check(method: &Method, path: &str, answer: &Answer) {

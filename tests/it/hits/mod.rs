@@ -1,0 +1,133 @@
+//! Hit counts: recorded, read, ranked, corrected.
+
+mod batches;
+mod ledgers;
+mod rankings;
+mod reading;
+mod recording;
+mod together;
+mod visitors;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::TestApp;
+use crate::support::client::{Answer, Request};
+use crate::support::databases;
+use crate::support::stage::Fact;
+
+const EVERY_VIEW: (&str, &str) = ("LANMU_HIT_WINDOW", "0");
+
+/// Requests that come all at once on a busy machine wait for their turn, not for a 503.
+const PATIENT: (&str, &str) = ("LANMU_DB_WAIT_MS", "60000");
+
+const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36";
+
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
+
+const GOOGLEBOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+
+/// A public article in a section of its own, published long ago.
+async fn article(app: &TestApp) -> i64 {
+    let section = app.admin().section("港口", json!({})).await;
+    published(app, "晨渡", section, "2020-01-01T00:00:00Z").await
+}
+
+async fn published(app: &TestApp, title: &str, section: i64, at: &str) -> i64 {
+    let publish = json!({"publish": {"published_at": at}});
+    app.admin().article(title, section, publish).await
+}
+
+fn view(app: &TestApp, article: i64) -> Request {
+    app.request(Method::POST, &format!("/v1/articles/{article}/hits"))
+}
+
+async fn result(request: Request) -> String {
+    let answer = request.send().await.ok(200);
+    answer["result"].as_str().expect("a result").to_owned()
+}
+
+/// So many views, on a node that counts every view.
+async fn views(app: &TestApp, article: i64, number: usize) {
+    for _ in 0..number {
+        assert_eq!(result(view(app, article)).await, "counted");
+    }
+}
+
+async fn batch(app: &TestApp, hits: Value) -> Answer {
+    app.post("/v1/hits", json!({"hits": hits})).await.ok(200)
+}
+
+fn results(answer: &Answer) -> Vec<&str> {
+    let items = answer["data"].as_array().expect("a list");
+    items
+        .iter()
+        .map(|item| item["result"].as_str().expect("a result"))
+        .collect()
+}
+
+async fn count(app: &TestApp, article: i64) -> Answer {
+    app.get(&format!("/v1/articles/{article}/hits"))
+        .await
+        .ok(200)
+}
+
+/// Today's views, those of 7 and those of 30 days.
+async fn windows(app: &TestApp, article: i64) -> [i64; 3] {
+    let count = count(app, article).await;
+    ["today", "last_7_days", "last_30_days"].map(|name| number(&count, name))
+}
+
+fn number(answer: &Answer, member: &str) -> i64 {
+    answer[member].as_i64().expect("a number")
+}
+
+/// The ledger of an article, which must balance.
+async fn ledger(app: &TestApp, article: i64) -> Answer {
+    let path = format!("/v1/admin/articles/{article}/hits");
+    balanced(app.admin().get(&path).await.ok(200))
+}
+
+fn balanced(ledger: Answer) -> Answer {
+    let sum = |names: &[&str]| names.iter().map(|name| number(&ledger, name)).sum::<i64>();
+    let received = sum(&["counted", "duplicate", "bot", "rejected"]);
+    assert_eq!(number(&ledger, "received"), received, "{ledger}");
+    let total = sum(&["baseline", "counted", "adjusted"]);
+    assert_eq!(number(&ledger, "total"), total, "{ledger}");
+    ledger
+}
+
+/// `baseline`, `counted`, `adjusted`, `duplicate`, `bot`, `rejected` of an article.
+async fn entries(app: &TestApp, article: i64) -> [i64; 6] {
+    let ledger = ledger(app, article).await;
+    [
+        "baseline",
+        "counted",
+        "adjusted",
+        "duplicate",
+        "bot",
+        "rejected",
+    ]
+    .map(|name| number(&ledger, name))
+}
+
+/// All that hits leave in the database.
+fn hit_rows(app: &TestApp) -> Vec<(&'static str, Vec<String>)> {
+    let mut rows = databases::rows(&mut app.connect());
+    rows.retain(|(table, _)| table.starts_with("hit_"));
+    rows
+}
+
+/// The facts of this module.
+pub fn facts() -> Vec<Fact> {
+    [
+        recording::facts(),
+        visitors::facts(),
+        batches::facts(),
+        ledgers::facts(),
+        reading::facts(),
+        rankings::facts(),
+        together::facts(),
+    ]
+    .concat()
+}
