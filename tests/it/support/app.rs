@@ -147,6 +147,43 @@ impl TestApp {
         token
     }
 
+    /// The ids of a list from this page on, read from `next_cursor` to `next_cursor`; as the admin
+    /// where it is a managed one.
+    pub async fn walk(&self, path: &str) -> Vec<i64> {
+        let mut ids = Vec::new();
+        let mut next = path.to_owned();
+        let path = path.split(['?', '&']);
+        let path = path.filter(|part| !part.starts_with("cursor="));
+        let path = path.collect::<Vec<_>>().join("&").replacen('&', "?", 1);
+        for _ in 0..500 {
+            let answer = if path.starts_with("/v1/admin") {
+                self.admin().get(&next).await.ok(200)
+            } else {
+                self.get(&next).await.ok(200)
+            };
+            ids.extend(answer.ids());
+            let Some(cursor) = answer["page"]["next_cursor"].as_str() else {
+                return ids;
+            };
+            let mark = if path.contains('?') { '&' } else { '?' };
+            next = format!("{path}{mark}cursor={cursor}");
+        }
+        panic!("{path} has no end");
+    }
+
+    /// Where `GET` and `HEAD` of an old slug lead.
+    pub async fn leads_to(&self, path: &str) -> String {
+        let mut places = Vec::new();
+        for method in [Method::GET, Method::HEAD] {
+            let answer = self.request(method, path).send().await.ok(308);
+            let cache = answer.header("cache-control").unwrap_or_default();
+            assert!(cache.contains("max-age=300"), "{path}: {cache}");
+            places.push(answer.header("location").expect("a place").to_owned());
+        }
+        assert_eq!(places[0], places[1]);
+        places.remove(0)
+    }
+
     /// The same, as the admin.
     pub fn admin(&self) -> Admin<'_> {
         Admin(self)
@@ -201,6 +238,23 @@ impl Admin<'_> {
             .json(&body)
             .send()
             .await
+    }
+
+    /// A write on this condition (`If-Match`); null is no body.
+    pub async fn write_if(
+        &self,
+        if_match: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Answer {
+        let request = self.request(method, path).await;
+        let request = request.header("if-match", if_match);
+        if body.is_null() {
+            request.send().await
+        } else {
+            request.json(&body).send().await
+        }
     }
 
     /// `DELETE`.

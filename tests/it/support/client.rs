@@ -175,6 +175,17 @@ impl Answer {
             .collect()
     }
 
+    /// For how many seconds caches may go on serving the answer, by `Cache-Control`.
+    pub fn freshness(&self) -> i64 {
+        let text = self.header("cache-control").expect("Cache-Control");
+        let seconds = |name: &str| -> i64 {
+            text.split(", ")
+                .find_map(|part| part.strip_prefix(name)?.strip_prefix('='))
+                .map_or(0, |number| number.parse().expect("a number"))
+        };
+        seconds("max-age").max(seconds("s-maxage")) + seconds("stale-while-revalidate")
+    }
+
     /// The targets of `Link`, by relation.
     pub fn link(&self, relation: &str) -> Option<String> {
         let value = self.header("link")?;

@@ -1,3 +1,0 @@
-//! Articles: written in management, read in delivery.
-
-crate::facts![];

@@ -1,3 +1,0 @@
-//! Lists: filters, sorts, pages and cursors.
-
-crate::facts![];

@@ -1,3 +1,0 @@
-//! The life of an article: publish, schedule, expire, trash.
-
-crate::facts![];

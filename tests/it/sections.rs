@@ -1,3 +1,0 @@
-//! Sections: the tree, its order, slugs and counts.
-
-crate::facts![];
