@@ -107,7 +107,8 @@ fn serve(options: &Serve) -> Result<(), StartError> {
         if let Some(file) = &options.port_file {
             write_port(file, address.port())?;
         }
-        tracing::info!(%address, "listening");
+        let docs = format!("http://{address}/docs/");
+        tracing::info!(%address, docs, "listening");
         server::run(app, listener, server::stop_signal())
             .await
             .map_err(|e| StartError::Other(e.to_string()))

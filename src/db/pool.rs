@@ -169,15 +169,8 @@ impl Db {
     /// Connects by itself, outside of the pools, and runs the pending migrations. Returns their
     /// names. Makes a missing SQLite file and its folder.
     pub fn migrate(settings: &DbSettings) -> Result<Vec<String>, DbError> {
-        if let DbUrl::Sqlite(path) = &settings.url
-            && let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty())
-        {
-            std::fs::create_dir_all(folder).map_err(|cause| {
-                DbError::Unreachable(format!(
-                    "can't make the folder {}: {cause}",
-                    folder.display()
-                ))
-            })?;
+        if let DbUrl::Sqlite(path) = &settings.url {
+            make_file(path)?;
         }
         let manager = Manager {
             url: settings.url.clone(),
@@ -355,6 +348,29 @@ impl ManageConnection for Manager {
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
         pooled.broken
     }
+}
+
+/// Makes a missing SQLite file and its folder, for nobody but the service's own account to read:
+/// password hashes and the signing key are in it. (SQLite gives its other files the same mode.)
+fn make_file(path: &Path) -> Result<(), DbError> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+    let told = |cause: std::io::Error| {
+        DbError::Unreachable(format!("can't make {}: {cause}", path.display()))
+    };
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        let mut maker = std::fs::DirBuilder::new();
+        maker
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(told)?;
+    }
+    if !path.exists() {
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600);
+        options.open(path).map_err(told)?;
+    }
+    Ok(())
 }
 
 /// The file as diesel takes it. A path that looks like a `file:` URI would be read as one.

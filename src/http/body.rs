@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
@@ -120,10 +120,11 @@ fn read(
     }
 }
 
-fn header(req: &HttpRequest, name: actix_web::http::header::HeaderName) -> Option<String> {
-    req.headers()
-        .get(name)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+/// The value of a header; of one that is sent several times, the list of all (RFC 9110 §5.3).
+fn header(req: &HttpRequest, name: HeaderName) -> Option<String> {
+    let values = req.headers().get_all(name);
+    let texts = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    texts.reduce(|list, value| format!("{list}, {value}"))
 }
 
 fn too_large(limit: usize) -> ApiError {

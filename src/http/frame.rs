@@ -36,7 +36,7 @@ pub async fn frame(
     let path = routed_path(req.request()).to_owned();
     let origin = cors_origin(app.as_ref().map(|app| app.get_ref()), &path, req.headers());
     let span = tracing::info_span!(
-        "request", id, %method, path, trace = trace_id(req.headers()).unwrap_or_default()
+        "request", id, %method, path, trace = trace_id(req.headers())
     );
 
     async {
@@ -66,7 +66,7 @@ pub async fn frame(
         add_headers(res.headers_mut(), &path, &id, &origin);
         tracing::info!(
             status = status.as_u16(),
-            micros = began.elapsed().as_micros(),
+            micros = began.elapsed().as_micros() as u64,
             "answered"
         );
         Ok(res)

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::error::FaultCode;
+use crate::error::{ApiError, FaultCode};
 
 use super::params::Reader;
 
@@ -14,8 +14,8 @@ use super::params::Reader;
 pub const MAX_LIMIT: i64 = 100;
 const DEFAULT_LIMIT: i64 = 20;
 const MAX_PAGE: i64 = 10_000_000;
-/// The longest cursor, in characters: the sort key of the longest title takes some 4,000.
-const MAX_CURSOR: usize = 8000;
+/// The longest cursor, in characters: the longest sort key takes some 2,000.
+const MAX_CURSOR: usize = 4000;
 
 /// Where in a list a page stands.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,7 +34,7 @@ pub struct PageInfo {
     #[schema(required, nullable, minimum = 0)]
     pub total_pages: Option<i64>,
     /// The `cursor` of what follows; null at the end, and in lists that have pages only.
-    #[schema(required, nullable, max_length = 8000)]
+    #[schema(required, nullable, max_length = 4000)]
     pub next_cursor: Option<String>,
 }
 
@@ -51,7 +51,7 @@ pub struct PagingParams {
     page: Option<i64>,
     /// `next_cursor` of the answer before: what follows it, stable while items are added. Not
     /// together with `page`; use it with the same `sort` and filters.
-    #[param(max_length = 8000, pattern = "^[A-Za-z0-9_-]+$")]
+    #[param(max_length = 4000, pattern = "^[A-Za-z0-9_-]+$")]
     cursor: Option<String>,
     /// Whether to count all items: `exact` or `none`. Default `exact` with `page`, `none` with
     /// `cursor`.
@@ -115,6 +115,12 @@ impl Cursor {
         let (sort, key, id) = serde_json::from_slice(&bytes).ok()?;
         Some(Self { sort, key, id })
     }
+}
+
+/// A cursor that can be read, but that the list never gave out.
+pub fn foreign_cursor() -> ApiError {
+    let detail = "cursor is none that this list gave out";
+    ApiError::bad_parameter("cursor", FaultCode::InvalidCursor, detail)
 }
 
 /// What a request asks of a list's paging.

@@ -11,6 +11,8 @@ use percent_encoding::percent_decode;
 use crate::db::Timestamp;
 use crate::error::{ApiError, Code, Fault, FaultCode};
 
+use super::reference::Ref;
+
 /// The longest value of a parameter, in characters.
 const MAX_VALUE: usize = 1000;
 /// The most faults of a kind that are told: a client that sends more is not helped by them.
@@ -202,8 +204,8 @@ impl Reader {
         let text = self.text_within(name, 21 * max)?;
         let mut ids = Vec::new();
         for item in text.split(',') {
-            match item.trim().parse::<i64>() {
-                Ok(id) if id >= 1 => {
+            match Ref::parse(item) {
+                Some(Ref::Id(id)) => {
                     if !ids.contains(&id) {
                         ids.push(id);
                     }

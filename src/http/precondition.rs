@@ -43,29 +43,60 @@ impl IfMatch {
     }
 
     fn read(req: &HttpRequest) -> Result<Self, Fault> {
-        let values: Vec<&str> = req
+        let values = req
             .headers()
             .get_all(IF_MATCH)
-            .map(|v| v.to_str().unwrap_or("?"))
-            .collect();
-        if values.is_empty() {
+            .map(|value| value.as_bytes());
+        let text = values.collect::<Vec<_>>().join(&b',');
+        if !req.headers().contains_key(IF_MATCH) {
             return Ok(Self::Absent);
         }
-        let text = values.join(",");
-        if text.trim() == "*" {
+        if text.trim_ascii() == b"*" {
             return Ok(Self::Any);
         }
-        let mut versions = Vec::new();
-        for tag in text.split(',').map(str::trim).filter(|tag| !tag.is_empty()) {
-            let bare = tag.strip_prefix("W/").unwrap_or(tag);
-            let Some(inner) = bare.strip_prefix('"').and_then(|t| t.strip_suffix('"')) else {
-                let detail = "If-Match must be * or entity tags in quotes, as \"7\"";
-                return Err(Fault::parameter("If-Match", FaultCode::Invalid, detail));
-            };
-            // A well-formed tag that no version has simply matches nothing.
-            versions.push(inner.parse().unwrap_or(-1));
+        let tags = entity_tags(&text).ok_or_else(|| {
+            let detail = "If-Match must be * or entity tags in quotes, as \"7\"";
+            Fault::parameter("If-Match", FaultCode::Invalid, detail)
+        })?;
+        Ok(Self::Versions(tags.into_iter().map(version).collect()))
+    }
+}
+
+/// The version that has this tag; -1, which none has, for any other tag.
+fn version(tag: &[u8]) -> i64 {
+    let number: Option<i64> = std::str::from_utf8(tag)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    number
+        .filter(|number| number.to_string().as_bytes() == tag)
+        .unwrap_or(-1)
+}
+
+/// The opaque parts of a list of entity tags (RFC 9110 §8.8.3), weak ones too; `None` where it is
+/// none.
+fn entity_tags(list: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut tags = Vec::new();
+    let mut rest = list.trim_ascii();
+    loop {
+        // Empty elements of a list are passed over (RFC 9110 §5.6.1.2).
+        while let Some(after) = rest.strip_prefix(b",") {
+            rest = after.trim_ascii_start();
         }
-        Ok(Self::Versions(versions))
+        if rest.is_empty() {
+            return (!tags.is_empty()).then_some(tags);
+        }
+        let quoted = rest
+            .strip_prefix(b"W/")
+            .unwrap_or(rest)
+            .strip_prefix(b"\"")?;
+        let end = quoted.iter().position(|byte| *byte == b'"')?;
+        let (tag, after) = (&quoted[..end], quoted[end + 1..].trim_ascii_start());
+        let is_tag = tag.iter().all(|byte| *byte > b' ' && *byte != 0x7F);
+        if !is_tag || !(after.is_empty() || after.starts_with(b",")) {
+            return None;
+        }
+        tags.push(tag);
+        rest = after;
     }
 }
 
@@ -114,7 +145,19 @@ mod tests {
             IfMatch::Versions(vec![7, 8])
         );
         assert_eq!(read("*").expect("valid"), IfMatch::Any);
-        assert!(read("\"abc\"").expect("valid").check(1).is_err());
-        assert!(read("7").is_err());
+        for other in ["\"abc\"", "\"01\"", "\"+1\"", "\"a,b\"", "\"\""] {
+            assert!(read(other).expect("valid").check(1).is_err(), "{other}");
+        }
+        for malformed in [
+            "7",
+            "\"1\" \"1\"",
+            "\"a\"b\"",
+            "\"1",
+            "\"a b\"",
+            "*, \"1\"",
+            ",",
+        ] {
+            assert!(read(malformed).is_err(), "{malformed}");
+        }
     }
 }

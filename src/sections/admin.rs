@@ -90,7 +90,7 @@ pub async fn list(
                     && query.depth.is_none_or(|depth| row.depth == depth)
                     && query.visible.is_none_or(|visible| row.visible == visible)
             });
-            let found = page(&tree, rows.collect(), &query.paging);
+            let found = page(&tree, rows.collect(), &query.paging)?;
             let (page, link) = query.paging.describe(&found);
             let data = found.items.into_iter().map(ManagedSection::from).collect();
             Ok::<_, ApiError>((ManagedSectionList { data, page }, link))

@@ -12,7 +12,7 @@ use crate::articles::store::SectionCount;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::answer::Delivery;
-use crate::http::paging::{Found, Paging, PagingParams, Place};
+use crate::http::paging::{Found, Paging, PagingParams, Place, foreign_cursor};
 use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::{Ref, moved};
 use crate::visibility::deliver;
@@ -110,7 +110,7 @@ pub async fn list(
                 && parent.is_none_or(|parent| row.parent_id == Some(parent))
                 && query.depth.is_none_or(|depth| row.depth == depth)
         });
-        let found = page(&tree, shown.collect(), &query.paging);
+        let found = page(&tree, shown.collect(), &query.paging)?;
         let ids: Vec<i64> = found.items.iter().map(|row| row.id).collect();
         let counts = articles::store::counts(conn, &ids, now)?;
         let mut newest = match query.articles {
@@ -132,7 +132,11 @@ pub async fn list(
 
 /// Cuts a page out of sections in tree order. The cursor's key is the row's place in the tree:
 /// positions and ids from the top down.
-pub fn page<'a>(tree: &Tree, rows: Vec<&'a SectionRow>, paging: &Paging) -> Found<&'a SectionRow> {
+pub fn page<'a>(
+    tree: &Tree,
+    rows: Vec<&'a SectionRow>,
+    paging: &Paging,
+) -> ApiResult<Found<&'a SectionRow>> {
     let place = |row: &SectionRow| -> Vec<(i64, i64)> {
         tree.ancestors(row.id)
             .iter()
@@ -148,10 +152,10 @@ pub fn page<'a>(tree: &Tree, rows: Vec<&'a SectionRow>, paging: &Paging) -> Foun
         }
         Place::After(cursor) => {
             // Where its section stands now; where it stood, if it is gone.
-            let after = match tree.get(cursor.id) {
-                Some(row) => place(row),
-                None => serde_json::from_str(&cursor.key).unwrap_or_default(),
-            };
+            let stood: Option<Vec<(i64, i64)>> = serde_json::from_str(&cursor.key).ok();
+            let stood = stood.filter(|place| place.last().is_some_and(|(_, id)| *id == cursor.id));
+            let stood = stood.ok_or_else(foreign_cursor)?;
+            let after = tree.get(cursor.id).map_or(stood, place);
             rows.into_iter().filter(|row| place(row) > after).collect()
         }
     };
@@ -164,11 +168,11 @@ pub fn page<'a>(tree: &Tree, rows: Vec<&'a SectionRow>, paging: &Paging) -> Foun
             row.id,
         )
     });
-    Found {
+    Ok(Found {
         more,
         items: rest,
         total: Some(total),
-    }
+    })
 }
 
 fn section(

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::db::Timestamp;
-use crate::error::{ApiError, ApiResult};
-use crate::http::paging::{Found, Paging, Place};
+use crate::error::ApiResult;
+use crate::http::paging::{Found, Paging, Place, foreign_cursor};
 
 /// Orders a boxed query by a key and the id, and keeps what comes after a cursor's item.
 macro_rules! keyset {
@@ -66,11 +66,7 @@ pub(super) fn after<K: CursorKey>(paging: &Paging) -> ApiResult<Option<(K, i64)>
         Place::Page(_) => Ok(None),
         Place::After(cursor) => match K::decode(&cursor.key) {
             Some(key) => Ok(Some((key, cursor.id))),
-            None => Err(ApiError::bad_parameter(
-                "cursor",
-                crate::error::FaultCode::InvalidCursor,
-                "cursor is none that this list gave out",
-            )),
+            None => Err(foreign_cursor()),
         },
     }
 }
