@@ -11,7 +11,7 @@ use crate::clock::SiteZone;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::answer::{Delivery, revalidated};
-use crate::http::paging::{Found, PagesOnlyParams, Paging, PagingParams};
+use crate::http::paging::{Found, Paging, PagingParams, Place, foreign_cursor};
 use crate::http::params::{DayOrInstant, FromParams, Params, Reader};
 use crate::http::reference::Ref;
 use crate::sections::{self, Tree};
@@ -343,7 +343,7 @@ pub struct RelatedQuery {
 impl FromParams for RelatedQuery {
     fn from_params(reader: &mut Reader) -> Self {
         Self {
-            paging: Paging::read(reader, "related", false),
+            paging: Paging::read(reader, "related", true),
         }
     }
 }
@@ -356,7 +356,7 @@ impl FromParams for RelatedQuery {
     tag = "articles", operation_id = "listRelatedArticles",
     params(
         ("ref" = String, Path, description = "Id or slug of the article", max_length = 120, example = "12"),
-        PagesOnlyParams,
+        PagingParams,
     ),
     responses((status = 200, description = "A page of articles", body = ArticleList)),
 )]
@@ -372,7 +372,7 @@ pub async fn related(
     deliver(&app, &req, app.config.cache_list, move |conn, now| {
         let id = resolve_public(conn, &text, "/related", &raw, now)?;
         let tree = sections::store::tree(conn)?;
-        let found = cut(lists::related(conn, id, now)?, &paging);
+        let found = cut(lists::related(conn, id, now)?, &paging)?;
         let data = lists::summaries(conn, &found.items, &tree, &site, Include::default(), now)?;
         let (page, link) = paging.describe(&found);
         Ok(Delivery::json(&ArticleList { data, page })?.linked(link))
@@ -380,22 +380,32 @@ pub async fn related(
     .await
 }
 
-/// A page out of a list that is whole in memory.
-fn cut(all: Vec<i64>, paging: &Paging) -> Found<i64> {
+/// A page out of a list that is whole in memory. The cursor's key is the item's place in it.
+fn cut(all: Vec<i64>, paging: &Paging) -> ApiResult<Found<i64>> {
     let total = i64::try_from(all.len()).unwrap_or(i64::MAX);
-    let offset = usize::try_from(paging.offset()).unwrap_or(usize::MAX);
+    let offset = match &paging.place {
+        Place::Page(_) => usize::try_from(paging.offset()).unwrap_or(usize::MAX),
+        Place::After(cursor) => {
+            let stood: usize = cursor.key.parse().map_err(|_| foreign_cursor())?;
+            // Where the item is now; where it was, if it is gone.
+            all.iter()
+                .position(|id| *id == cursor.id)
+                .unwrap_or(stood)
+                .saturating_add(1)
+        }
+    };
     let limit = usize::try_from(paging.limit).unwrap_or(0);
     let items: Vec<i64> = all.iter().copied().skip(offset).take(limit).collect();
-    let is_end = offset.saturating_add(limit) >= all.len();
+    let end = offset.saturating_add(items.len());
     let more = items
         .last()
-        .filter(|_| !is_end)
-        .map(|id| (String::new(), *id));
-    Found {
+        .filter(|_| end < all.len())
+        .map(|id| ((end - 1).to_string(), *id));
+    Ok(Found {
         items,
         more,
         total: Some(total),
-    }
+    })
 }
 
 /// An SVG picture.

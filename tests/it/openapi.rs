@@ -67,7 +67,9 @@ async fn every_operation_is_described_whole(_: Stage) {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let name = text(&parameter["name"]);
             assert!(!text(&parameter["description"]).is_empty(), "{at}: {name}");
-            assert_limited(&parameter["schema"], &format!("{at}: {name}"));
+            if parameter["in"] != "header" {
+                assert_limited(&parameter["schema"], &format!("{at}: {name}"));
+            }
         }
         for (status, response) in operation["responses"].as_object().expect("responses") {
             assert!(!text(&response["description"]).is_empty(), "{at}: {status}");
@@ -135,19 +137,26 @@ async fn the_documented_parameters_are_those_that_are_read(stage: Stage) {
             .replace("{ref}", &id.to_string())
             .replace("{id}", &id.to_string());
         let documented = names_of(operation);
-        let query: Vec<String> = all.iter().map(|name| format!("{name}=")).collect();
-        let asked = app
-            .admin()
-            .request(method, &format!("{path}?{}", query.join("&")))
-            .await;
-        let answer = asked.send().await.problem(400, "invalid_request");
-        let unknown: BTreeSet<String> = answer
-            .faults()
-            .into_iter()
-            .filter(|(_, code)| code == "unknown_parameter")
-            .map(|(name, _)| name)
-            .collect();
-        for name in &all {
+        let mut unknown: BTreeSet<String> = BTreeSet::new();
+        // So many unknown ones are told at once.
+        for some in all.iter().copied().collect::<Vec<_>>().chunks(20) {
+            let query: Vec<String> = some.iter().map(|name| format!("{name}=")).collect();
+            let path = format!("{path}?{}", query.join("&"));
+            let asked = app.admin().request(method.clone(), &path).await;
+            let answer = asked.send().await.problem(400, "invalid_request");
+            let faults = answer.faults().into_iter();
+            unknown.extend(
+                faults
+                    .filter(|(_, code)| code == "unknown_parameter")
+                    .map(|(n, _)| n),
+            );
+        }
+        // Lists that have pages only know cursors in order to say so.
+        let named = all
+            .iter()
+            .filter(|name| **name != "cursor" || documented.contains("limit"));
+        let pages_only = |name: &str| name == "cursor" && !documented.contains(name);
+        for name in named.filter(|name| !pages_only(name)) {
             let refused = unknown.contains(*name);
             assert_ne!(documented.contains(name), refused, "{template}: {name}");
         }
@@ -250,7 +259,9 @@ async fn use_everything(recorder: &mut Recorder) {
     recorder
         .call(M::POST, "/v1/auth/refresh", Some(refresh))
         .await;
-    // The example shows no real token.
+    // The examples show no real password and token.
+    recorder.examples.get_mut("login").expect("it was used")["request"] =
+        json!({"email": "editor@example.com", "password": "a long pass phrase"});
     recorder
         .examples
         .get_mut("refreshTokens")
