@@ -386,7 +386,10 @@ fn cut(all: Vec<i64>, paging: &Paging) -> ApiResult<Found<i64>> {
     let offset = match &paging.place {
         Place::Page(_) => usize::try_from(paging.offset()).unwrap_or(usize::MAX),
         Place::After(cursor) => {
-            let stood: usize = cursor.key.parse().map_err(|_| foreign_cursor())?;
+            let stood: i64 = cursor.key.parse().map_err(|_| foreign_cursor())?;
+            let is_place = (0..lists::MAX_RELATED).contains(&stood);
+            let stood = usize::try_from(stood).ok().filter(|_| is_place);
+            let stood = stood.ok_or_else(foreign_cursor)?;
             // Where the item is now; where it was, if it is gone.
             all.iter()
                 .position(|id| *id == cursor.id)

@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
@@ -135,7 +137,15 @@ async fn it_serves_until_it_is_asked_to_end(stage: Stage) {
     let served = Served::start(&stage.url(), &[]);
     assert_eq!(served.get("/healthz").await["status"], "ok");
     assert_eq!(served.get("/readyz").await["status"], "ok");
+    // What is no HTTP can't write into the log.
+    let address = served.base.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(b"GARBAGE\r\n\r\n").expect("it is read");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it is answered");
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
     let (status, log) = served.terminate();
+    assert!(log.contains("/docs/"), "{log}");
     assert!(status.success(), "{status}: {log}");
     for sign in ["WARN", "ERROR", "\u{1b}["] {
         assert!(!log.contains(sign), "{log}");
@@ -288,6 +298,25 @@ async fn a_database_that_is_down_stops_the_start_and_is_not_replaced(stage: Stag
     assert!(left.is_empty(), "{left:?}");
 }
 
+async fn a_new_file_is_for_the_services_own_account_alone(stage: Stage) {
+    if stage.kind() == Kind::Postgres {
+        return;
+    }
+    let folder = databases::scratch();
+    let made = run(
+        folder.path(),
+        &[("DATABASE_URL", "sqlite://data/lanmu.db")],
+        &["migrate"],
+    );
+    assert!(made.status.success(), "{made:?}");
+    for (path, mode) in [("data", 0o700), ("data/lanmu.db", 0o600)] {
+        let found = fs::metadata(folder.path().join(path))
+            .expect("it is there")
+            .mode();
+        assert_eq!(found & 0o777, mode, "{path}");
+    }
+}
+
 async fn a_taken_port_stops_the_start(stage: Stage) {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("some port is free");
     let address = taken.local_addr().expect("it is bound").to_string();
@@ -412,6 +441,7 @@ crate::facts![
     migrate_brings_a_database_up_to_date,
     a_wrong_setting_stops_the_start_with_one_line,
     a_database_that_is_down_stops_the_start_and_is_not_replaced,
+    a_new_file_is_for_the_services_own_account_alone,
     a_taken_port_stops_the_start,
     openapi_prints_the_document,
     the_settings_may_stand_in_a_file,

@@ -164,6 +164,8 @@ async fn relatives_share_tags_or_the_section(stage: Stage) {
     let page = app.get(&format!("{path}?limit=2&page=2")).await.ok(200);
     assert_eq!(page.ids(), [one_old, near_new]);
     assert_eq!(page["page"]["total"], 5);
+    let walked = app.walk(&format!("{path}?limit=2")).await;
+    assert_eq!(walked, related.ids());
     assert_eq!(
         related["data"][0],
         app.get(&format!("/v1/articles?ids={two}")).await["data"][0]
