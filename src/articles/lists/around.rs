@@ -239,14 +239,16 @@ fn count_months(
         })
         .collect();
     let is_public = is_public_sql(conn, now);
-    // Numbers and instants only: nothing in this statement comes from a client. (A cross join keeps
-    // SQLite from walking the months once for each listing.)
+    // Numbers and instants only: nothing in this statement comes from a client. A cross join keeps
+    // SQLite from walking the months once for each listing; the month's end stands before the
+    // predicate's "not later than now", so that it is the one that ends the range of the index.
     let sql = format!(
         "WITH months (month, begins, ends) AS (VALUES {}) \
          SELECT CAST(months.month AS bigint) AS month, count(*) AS articles FROM months \
          CROSS JOIN listings \
-         WHERE listings.section_id = {section} AND {is_public} \
+         WHERE listings.section_id = {section} \
            AND listings.published_at >= months.begins AND listings.published_at < months.ends \
+           AND {is_public} \
          GROUP BY months.month ORDER BY months.month",
         values.join(", ")
     );
