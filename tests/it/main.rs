@@ -65,8 +65,8 @@ fn main() -> ExitCode {
     databases::shut_down();
     if !postgres && !args.list {
         println!(
-            "LEFT OUT: the PostgreSQL half ({left_out} tests), because PostgreSQL's initdb was not \
-             found. Install Debian's package postgresql, or put its bin folder on PATH."
+            "LEFT OUT: the PostgreSQL half ({left_out} tests), because {}",
+            databases::why_not_postgres()
         );
     }
     conclusion.exit_code()

@@ -53,6 +53,15 @@ pub fn wanted() -> Result<Vec<Kind>, String> {
     }
 }
 
+/// Why PostgreSQL's half is left out, and what brings it in.
+pub fn why_not_postgres() -> &'static str {
+    if postgres_bin().is_some() {
+        return "LANMU_TEST_DATABASES says so.";
+    }
+    "PostgreSQL's initdb was not found. Install Debian's package postgresql, or put its bin folder \
+     on PATH."
+}
+
 /// The folder with PostgreSQL's server programs: on PATH, or where Debian puts them.
 fn postgres_bin() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
