@@ -1,4 +1,4 @@
-//! Fills an empty database with made-up content: the same for the same seed.
+//! Fills an empty database with made-up content: the same for the same seed and instant.
 //!
 //! `DATABASE_URL=sqlite://bench.db cargo run --release --example generate -- --articles 10000`
 
@@ -10,7 +10,7 @@ use clap::Parser;
 use lanmu::app::StartError;
 use lanmu::clock::Clock;
 use lanmu::config::Config;
-use lanmu::db::Db;
+use lanmu::db::{Db, Timestamp};
 use lanmu::error::ApiError;
 
 use generator::Numbers;
@@ -27,6 +27,13 @@ struct Options {
     /// The same seed makes the same content
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The instant (RFC 3339) that the last ten years end at; left out: now
+    #[arg(long, value_parser = instant)]
+    now: Option<Timestamp>,
+}
+
+fn instant(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "no RFC 3339 instant".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -41,7 +48,8 @@ fn main() -> ExitCode {
 
 fn fill(options: &Options) -> Result<(), StartError> {
     let config = Config::from_env()?;
-    let (zone, now) = (config.site.zone, Clock::System.now());
+    let zone = config.site.zone;
+    let now = options.now.unwrap_or_else(|| Clock::System.now());
     Db::migrate(&config.db())?;
     let db = Db::new(&config.db());
     let (count, seed) = (options.articles, options.seed);

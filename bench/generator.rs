@@ -1,4 +1,4 @@
-//! Made-up sections, articles and hit counts: the same for the same seed. Used by the program
+//! Made-up sections, articles and hit counts: the same for the same seed and instant. Used by the program
 //! `generate` beside it and by the tests that look at plans.
 
 use lanmu::articles::store::{Writer, create};

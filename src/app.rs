@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::articles::prepare::Renderer;
 use crate::auth::{KeyError, Keys, Passwords};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
@@ -23,6 +24,8 @@ pub struct App {
     pub clock: Clock,
     /// The key of access tokens.
     pub keys: Arc<Keys>,
+    /// The pool that renders bodies.
+    pub renderer: Renderer,
     /// The pool that checks passwords.
     pub passwords: Passwords,
     /// The salts of visitor hashes.
@@ -89,11 +92,13 @@ impl App {
                 .await?
             }
         };
+        let renderer = Renderer::new(config.db_wait);
         Ok(Self {
             config: Arc::new(config),
             db,
             clock,
             keys: Arc::new(keys),
+            renderer,
             passwords: Passwords::new()?,
             salts: Salts::default(),
         })

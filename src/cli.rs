@@ -16,7 +16,7 @@ use crate::{demo, openapi, server, telemetry};
 
 /// A headless content API for portals and news sites.
 #[derive(Debug, Parser)]
-#[command(name = "lanmu", version, about)]
+#[command(name = "lanmu", version, about, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

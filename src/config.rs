@@ -291,7 +291,7 @@ impl Lookup<'_> {
             }
             _ => Err(ConfigError {
                 name,
-                problem: "must be a web address without query: write e.g. https://www.example.com"
+                problem: "must be a web address without account or query: write e.g. https://www.example.com"
                     .into(),
             }),
         }
@@ -323,7 +323,8 @@ impl Lookup<'_> {
 }
 
 fn is_web(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https") && url.host().is_some()
+    let is_anonymous = url.username().is_empty() && url.password().is_none();
+    matches!(url.scheme(), "http" | "https") && url.host().is_some() && is_anonymous
 }
 
 fn article_template(template: String) -> Result<String, ConfigError> {

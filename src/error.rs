@@ -143,8 +143,8 @@ fault_codes! {
     UseMove = "use_move";
     /// Not JSON at all.
     MalformedJson = "malformed_json";
-    /// More elements stand within each other than allowed.
-    TooDeep = "too_deep";
+    /// A body that costs more than anything that people write.
+    TooComplex = "too_complex";
     /// The tree would be too deep or too large.
     TreeTooLarge = "tree_too_large";
 }

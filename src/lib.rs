@@ -16,6 +16,7 @@
 //! | [`openapi`] | the document |
 //! | [`server`] | middleware order, mounted features, shutdown |
 //! | [`cli`] | the commands |
+//! | [`memory`] | what the allocator is told |
 //! | [`demo`] | the sample content |
 //!
 //! In a feature: `wire` is the JSON, `handlers` are delivery's operations, `admin` management's,
@@ -34,6 +35,7 @@ pub mod demo;
 pub mod error;
 pub mod hits;
 pub mod http;
+pub mod memory;
 pub mod openapi;
 pub mod sections;
 pub mod server;

@@ -16,7 +16,7 @@ use crate::error::ApiResult;
 use crate::http::answer::Delivery;
 use crate::http::frame::{Routes, fallback, frame};
 use crate::http::params::Params;
-use crate::{articles, auth, hits, openapi, sections, site};
+use crate::{articles, auth, hits, memory, openapi, sections, site};
 
 /// How long a client may take to send a request's head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -24,6 +24,8 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// How long an idle connection is kept.
 const IDLE_TIME: Duration = Duration::from_secs(30);
+/// When all workers are up, and what they were made of can be given back.
+const SETTLED: Duration = Duration::from_secs(1);
 /// How often hit ids, visits and sessions that are past are deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
@@ -99,6 +101,8 @@ pub async fn run(
     .run();
 
     let tidying = actix_web::rt::spawn(async move {
+        tokio::time::sleep(SETTLED).await;
+        memory::trim();
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
             for (what, done) in [

@@ -1,6 +1,6 @@
 //! The site as a whole, and the service's own health.
 
-use actix_web::web::{Data, Json};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -95,6 +95,12 @@ const OK: Health = Health {
     version: env!("CARGO_PKG_VERSION"),
 };
 
+fn healthy() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("cache-control", "no-store"))
+        .json(OK)
+}
+
 /// Check that the process answers
 ///
 /// 200 as long as the process can answer at all.
@@ -104,9 +110,7 @@ const OK: Health = Health {
 )]
 #[get("/healthz")]
 async fn healthz(_: Params<()>) -> ApiResult<HttpResponse> {
-    Ok(HttpResponse::Ok()
-        .insert_header(("cache-control", "no-store"))
-        .json(OK))
+    Ok(healthy())
 }
 
 /// Check that the service can work
@@ -117,9 +121,9 @@ async fn healthz(_: Params<()>) -> ApiResult<HttpResponse> {
     responses((status = 200, description = "It is ready", body = Health)),
 )]
 #[get("/readyz")]
-async fn readyz(app: Data<App>, _: Params<()>) -> ApiResult<Json<Health>> {
+async fn readyz(app: Data<App>, _: Params<()>) -> ApiResult<HttpResponse> {
     match app.db.is_ready().await {
-        Ok(true) => Ok(Json(OK)),
+        Ok(true) => Ok(healthy()),
         Ok(false) => Err(ApiError::Unavailable(5)),
         Err(error) => {
             tracing::error!(%error, "not ready");

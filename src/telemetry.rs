@@ -11,10 +11,10 @@ pub fn start(filter: &str, format: LogFormat) {
     // The filter was checked with the settings.
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     // What is no HTTP is answered and forgotten: nobody outside can write errors into the log.
-    let filter = match "actix_http::h1::dispatcher=off".parse() {
-        Ok(directive) => filter.add_directive(directive),
-        Err(_) => filter,
-    };
+    // Nor does the parser of HTML complain about what authors paste.
+    let quiet = ["actix_http::h1::dispatcher=off", "html5ever=error"];
+    let directives = quiet.iter().filter_map(|directive| directive.parse().ok());
+    let filter = directives.fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -178,7 +178,8 @@ pub async fn create(
     let mut check = Check::default();
     let mut body = body.0;
     let asked = std::mem::take(&mut body.publish);
-    let edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
+    let mut edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
+    edits.prepared = app.renderer.prepare(edits.body.clone()).await?;
     let publication = checked_publication(&mut check, &caller.caller, asked)?;
     let now = app.clock.now();
     let writer = Writer {
@@ -258,6 +259,14 @@ pub async fn patch(
     let (id, now) = (id.0, app.clock.now());
     let locale = app.config.site.locale.clone();
     let (caller, body) = (caller.caller, body.0);
+    let prepared = if body.has_body() {
+        let current = app.db.read(move |conn| store::find(conn, id)).await?;
+        app.renderer
+            .prepare(body.new_body(current.edits("").body))
+            .await?
+    } else {
+        None
+    };
     let stored = app
         .db
         .write(move |conn| {
@@ -265,7 +274,8 @@ pub async fn patch(
             if_match.check(was.row.version)?;
             let mut check = Check::default();
             let before = was.edits(&locale);
-            let edits = body.apply(&mut check, before.clone());
+            let mut edits = body.apply(&mut check, before.clone());
+            edits.prepared = prepared;
             let moves_date = edits.published_at != before.published_at;
             if was.row.status_at(now).is_released() || moves_date {
                 may_publish(&caller)?;
@@ -495,6 +505,7 @@ pub async fn put_external(
         check.fault("/external_id", FaultCode::Conflicting, detail);
     }
     let mut edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
+    edits.prepared = app.renderer.prepare(edits.body.clone()).await?;
     let publication = checked_publication(&mut check, &caller, asked)?;
     edits.external_id = Some(external_id.clone());
     let (is_new, stored) = app

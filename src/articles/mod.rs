@@ -6,7 +6,9 @@
 
 mod admin;
 mod handlers;
+mod limits;
 pub mod lists;
+pub mod prepare;
 pub mod rules;
 pub mod store;
 pub mod text;

@@ -12,6 +12,7 @@ use icu_collator::{Collator, CollatorBorrowed};
 use icu_locale_core::locale;
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::limits::{Budget, TooComplex, check_growth, check_markdown, pieces};
 use super::wire::BodyFormat;
 
 /// A rendered body.
@@ -29,22 +30,25 @@ pub struct Rendered {
 /// standard grows with the square of the depth.)
 pub const MAX_NESTING: usize = 200;
 
-/// More elements stand within each other than [`MAX_NESTING`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooDeep;
-
 /// Renders and sanitises what an author sent.
-pub fn render(format: BodyFormat, content: &str) -> Result<Rendered, TooDeep> {
+pub fn render(format: BodyFormat, content: &str) -> Result<Rendered, TooComplex> {
+    let budget = Budget::begin();
     let raw = match format {
         BodyFormat::Html => content.to_owned(),
-        BodyFormat::Markdown => markdown(content),
+        BodyFormat::Markdown => {
+            check_markdown(content)?;
+            let raw = markdown(content);
+            check_growth(content, &raw)?;
+            raw
+        }
         BodyFormat::Text => paragraphs(content),
     };
-    if depth(&raw) > MAX_NESTING {
-        return Err(TooDeep);
+    if depth(&raw, budget)? > MAX_NESTING {
+        return Err(TooComplex);
     }
-    let html = without_indents(&SANITIZER.clean(&raw).to_string());
-    let text = plain(&html);
+    let clean = SANITIZER.clean_from_reader(budget.reader(&raw));
+    let html = without_indents(&clean.map_err(|_| TooComplex)?.to_string());
+    let text = plain(&html, budget)?;
     let words = count_words(&text);
     Ok(Rendered { html, text, words })
 }
@@ -56,13 +60,22 @@ pub fn shows_something(html: &str, text: &str) -> bool {
 
 /// How many elements stand within each other at most. Elements that end by themselves (paragraphs,
 /// list items, cells) count only by what stands between them.
-fn depth(html: &str) -> usize {
-    let tokenizer = Tokenizer::new(Depth::default(), TokenizerOpts::default());
+fn depth(html: &str, budget: Budget) -> Result<usize, TooComplex> {
+    let sink = tokenize(html, Depth::default(), budget)?;
+    Ok(sink.deepest.get())
+}
+
+/// Feeds a sink with the tokens of HTML.
+fn tokenize<S: TokenSink>(html: &str, sink: S, budget: Budget) -> Result<S, TooComplex> {
+    let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
     let input = BufferQueue::default();
-    input.push_back(StrTendril::from(html));
-    let _ = tokenizer.feed(&input);
+    for piece in pieces(html) {
+        budget.check()?;
+        input.push_back(StrTendril::from(piece));
+        let _ = tokenizer.feed(&input);
+    }
     tokenizer.end();
-    tokenizer.sink.deepest.get()
+    Ok(tokenizer.sink)
 }
 
 #[derive(Default)]
@@ -211,14 +224,9 @@ fn trim_indent(mut text: &str) -> &str {
 
 /// The text of sanitised HTML: blocks apart by a blank line, `<br>`, list items and table rows by
 /// a line break, cells by a tab.
-pub fn plain(html: &str) -> String {
-    let sink = PlainText::default();
-    let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
-    let input = BufferQueue::default();
-    input.push_back(StrTendril::from(html));
-    let _ = tokenizer.feed(&input);
-    tokenizer.end();
-    tokenizer.sink.out.into_inner().trim().to_owned()
+pub fn plain(html: &str, budget: Budget) -> Result<String, TooComplex> {
+    let sink = tokenize(html, PlainText::default(), budget)?;
+    Ok(sink.out.into_inner().trim().to_owned())
 }
 
 #[derive(Default)]
@@ -395,17 +403,42 @@ mod tests {
         for deep in ["<div>", "<b a=1>", "<ul><li>", "<table><tr><td>"] {
             assert_eq!(
                 render(BodyFormat::Html, &deep.repeat(500)),
-                Err(TooDeep),
+                Err(TooComplex),
                 "{deep}"
             );
         }
-        assert_eq!(render(BodyFormat::Markdown, &">".repeat(500)), Err(TooDeep));
+        assert_eq!(
+            render(BodyFormat::Markdown, &">".repeat(500)),
+            Err(TooComplex)
+        );
         let long = format!(
             "<ul>{}</ul>{}",
             "<li>一".repeat(2000),
             "<p>二<br>".repeat(2000)
         );
         assert!(render(BodyFormat::Html, &long).is_ok());
+    }
+
+    #[test]
+    fn what_parsers_choke_on_has_an_end() {
+        let attributes: String = (0..100_000).map(|n| format!(" a{n}=1")).collect();
+        for hostile in [
+            format!("<a{attributes}>x</a>"),
+            format!("<p>{}", "&".repeat(1_000_000)),
+            format!("<p>{}", "&amp".repeat(400_000)),
+            format!("<p {}", "<p ".repeat(300_000)),
+        ] {
+            let began = std::time::Instant::now();
+            let _ = render(BodyFormat::Html, &hostile);
+            assert!(began.elapsed().as_secs() < 20, "{}", &hostile[..20]);
+        }
+        let table = format!(
+            "|{}\n|{}\n{}",
+            "a|".repeat(200),
+            "-|".repeat(200),
+            "x\n".repeat(2450)
+        );
+        assert_eq!(render(BodyFormat::Markdown, &table), Err(TooComplex));
     }
 
     #[test]
@@ -462,9 +495,8 @@ mod tests {
 
     #[test]
     fn text_has_blocks_apart() {
-        let text = plain(
-            "<h2>题</h2><p>a <b>b</b>&amp;c</p><ul><li>1</li><li>2</li></ul><table><tr><td>x</td><td>y</td></tr></table>",
-        );
+        let html = "<h2>题</h2><p>a <b>b</b>&amp;c</p><ul><li>1</li><li>2</li></ul><table><tr><td>x</td><td>y</td></tr></table>";
+        let text = plain(html, Budget::begin()).expect("in time");
         assert_eq!(text, "题\n\na b&c\n\n1\n2\n\nx\ty");
     }
 

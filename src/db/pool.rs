@@ -50,6 +50,9 @@ pub enum UrlError {
     /// No file named.
     #[error("names no file: write sqlite://data/lanmu.db or sqlite:///absolute/path.db")]
     NoFile,
+    /// A file has no options.
+    #[error("has ? or # in it: a file is named by its path alone, without options")]
+    Options,
     /// `:memory:` would give each connection a database of its own.
     #[error("names an in-memory database, which can't be shared by connections: name a file")]
     Memory,
@@ -62,6 +65,7 @@ impl DbUrl {
             return match path {
                 "" => Err(UrlError::NoFile),
                 ":memory:" => Err(UrlError::Memory),
+                path if path.contains(['?', '#']) => Err(UrlError::Options),
                 path => Ok(Self::Sqlite(PathBuf::from(path))),
             };
         }

@@ -220,6 +220,11 @@ fn body_fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
         .nth(1)
         .unwrap_or("of another JSON type");
     let wanted = wanted.split(" at line ").next().unwrap_or(wanted);
+    let wanted = if wanted == "i64" {
+        "a whole number"
+    } else {
+        wanted
+    };
     let name = pointer.trim_start_matches('/');
     let name = if name.is_empty() { "the body" } else { name };
     let detail = format!("{name} must be {wanted}");

@@ -295,9 +295,23 @@ fn parse_day(text: &str) -> Option<NaiveDate> {
 }
 
 fn decode(text: &str) -> Option<String> {
+    if has_broken_escape(text.as_bytes()) {
+        return None;
+    }
     let spaced = text.replace('+', " ");
     let decoded = percent_decode(spaced.as_bytes()).decode_utf8().ok()?;
     (!decoded.chars().any(char::is_control)).then(|| decoded.into_owned())
+}
+
+/// Whether a `%` stands without two hexadecimal digits behind it (RFC 3986 §2.1).
+fn has_broken_escape(text: &[u8]) -> bool {
+    text.iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'%')
+        .any(|(index, _)| {
+            let digits = text.get(index + 1..index + 3);
+            !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+        })
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ mod tests {
     fn titles_become_readable_slugs() {
         for (title, slug) in [
             ("空气质量排名", "kong-qi-zhi-liang-pai-ming"),
-            ("基层风采", "ji-ceng-feng-cai"),
+            ("街坊故事", "jie-fang-gu-shi"),
             ("2026年春运安排（二）", "2026-nian-chun-yun-an-pai-er"),
             ("Harbour's Café: A Guide", "harbours-cafe-a-guide"),
             ("旅行 Guide 2026", "lv-xing-guide-2026"),

@@ -320,6 +320,15 @@ async fn the_main_lists_walk_an_index(stage: Stage) {
             "/v1/articles?published_from=2020-01-01&published_to=2020-12-31",
             "listings_published_at",
         ),
+        (
+            "/v1/articles?featured=false&sort=-published_at",
+            "listings_published_at",
+        ),
+        (
+            "/v1/articles?pinned=false&sort=-published_at",
+            "listings_published_at",
+        ),
+        ("/v1/admin/articles?status=published", "articles_updated_at"),
         ("/v1/admin/articles?sort=-updated_at", "articles_updated_at"),
         ("/v1/admin/articles?sort=-published_at", "articles_dated_at"),
         ("/v1/admin/articles?sort=title", "articles_title_key"),

@@ -96,10 +96,11 @@ CREATE TABLE articles (
     version INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX articles_section_id ON articles (section_id, dated_at, id);
-CREATE INDEX articles_dated_at ON articles (dated_at, id);
-CREATE INDEX articles_updated_at ON articles (updated_at, id);
-CREATE INDEX articles_created_at ON articles (created_at, id);
-CREATE INDEX articles_title_key ON articles (title_key, id);
+-- With what `status` is made of, so that lists by status walk them alone.
+CREATE INDEX articles_dated_at ON articles (dated_at, id, status, expires_at);
+CREATE INDEX articles_updated_at ON articles (updated_at, id, status, dated_at, expires_at);
+CREATE INDEX articles_created_at ON articles (created_at, id, status, dated_at, expires_at);
+CREATE INDEX articles_title_key ON articles (title_key, id, status, dated_at, expires_at);
 CREATE INDEX articles_source_name ON articles (source_name, id);
 CREATE INDEX articles_author ON articles (author, id);
 CREATE INDEX articles_lang ON articles (lang, id);

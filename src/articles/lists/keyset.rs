@@ -60,7 +60,7 @@ impl CursorKey for Vec<u8> {
     }
 }
 
-/// The key and id that a page follows; a key that can't be read begins nowhere.
+/// The key and id that a page follows; 400 where the key can't be read.
 pub(super) fn after<K: CursorKey>(paging: &Paging) -> ApiResult<Option<(K, i64)>> {
     match &paging.place {
         Place::Page(_) => Ok(None),

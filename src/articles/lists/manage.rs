@@ -14,8 +14,6 @@ use super::{Direction, Filter};
 use crate::articles::rules::Status;
 use crate::articles::store::{KEYWORD, TAG};
 
-// Management.
-
 /// Which articles, in management.
 #[derive(Debug, Clone, Default)]
 pub struct ManagedFilter {

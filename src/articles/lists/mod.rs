@@ -8,7 +8,7 @@ mod keyset;
 mod manage;
 mod shapes;
 
-use diesel::dsl::count_star;
+use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
 
 use crate::articles::store::{KEYWORD, TAG};
@@ -163,23 +163,21 @@ pub fn public_listings(filter: &Filter, now: Timestamp) -> Listings<'_> {
         query = query.filter(listings::article_id.eq_any(in_lang));
     }
     if let Some(featured) = filter.featured {
-        let those = articles::table
-            .filter(articles::featured.eq(true))
-            .select(articles::id);
-        query = if featured {
-            query.filter(listings::article_id.eq_any(those))
-        } else {
-            query.filter(listings::article_id.ne_all(those))
+        let those = articles::table.filter(articles::featured.eq(true));
+        query = match featured {
+            true => query.filter(listings::article_id.eq_any(those.select(articles::id))),
+            false => query.filter(not(exists(
+                those.filter(articles::id.eq(listings::article_id)),
+            ))),
         };
     }
     if let Some(pinned) = filter.pinned {
-        let pins = articles::table
-            .filter(articles::pinned_until.gt(now))
-            .select(articles::id);
-        query = if pinned {
-            query.filter(listings::article_id.eq_any(pins))
-        } else {
-            query.filter(listings::article_id.ne_all(pins))
+        let those = articles::table.filter(articles::pinned_until.gt(now));
+        query = match pinned {
+            true => query.filter(listings::article_id.eq_any(those.select(articles::id))),
+            false => query.filter(not(exists(
+                those.filter(articles::id.eq(listings::article_id)),
+            ))),
         };
     }
     query

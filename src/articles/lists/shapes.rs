@@ -125,7 +125,7 @@ fn summary(row: ArticleRow, tree: &Tree, site: &Site) -> ApiResult<ArticleSummar
     })
 }
 
-/// A whole public article. It must be public: see [`is_public_now`].
+/// A whole public article. It must be public: see [`super::is_public_now`].
 pub fn article(
     conn: &mut Conn,
     id: i64,

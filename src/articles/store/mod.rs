@@ -141,6 +141,7 @@ impl Stored {
             expires_at: row.expires_at,
             body,
             default_lang: default_lang.to_owned(),
+            prepared: None,
         }
     }
 }

@@ -12,8 +12,9 @@ use crate::slugs::{self, Resource};
 
 use super::places::{is_live, list_one, write_also_in, write_terms};
 use super::{ArticleRow, DetailsRow, Stored, Writer, find_external};
+use crate::articles::limits::TooComplex;
 use crate::articles::rules::{Action, Status, step};
-use crate::articles::text::{MAX_NESTING, Rendered, TooDeep, render, shows_something, title_key};
+use crate::articles::text::{MAX_NESTING, Rendered, render, shows_something, title_key};
 use crate::articles::wire::{Edits, Publication};
 
 /// Makes an article, published at once where that is asked. Faults found here are told with those
@@ -143,11 +144,18 @@ fn rendered(check: &mut Check, edits: &Edits, was: Option<&Stored>) -> Option<Re
             words: was.row.word_count,
         });
     }
-    match render(body.format, &body.content) {
+    let outcome = match &edits.prepared {
+        Some(prepared) if prepared.body == *body => prepared.outcome.clone(),
+        _ => render(body.format, &body.content),
+    };
+    match outcome {
         Ok(rendered) => Some(rendered),
-        Err(TooDeep) => {
-            let detail = format!("has more than {MAX_NESTING} elements within each other");
-            check.fault("/body/content", FaultCode::TooDeep, detail);
+        Err(TooComplex) => {
+            let detail = format!(
+                "is too complex: at most {MAX_NESTING} elements within each other, and tables, \
+                 footnotes and tags in proportion to the text"
+            );
+            check.fault("/body/content", FaultCode::TooComplex, detail);
             None
         }
     }

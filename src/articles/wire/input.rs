@@ -7,6 +7,7 @@ use super::parts::{
     Attachment, AttachmentInput, BodyInput, Cover, CoverInput, LegacyUrl, NewBody, PublishInput,
     Seo, SeoInput, Source, SourceInput, Term, needed,
 };
+use crate::articles::prepare::Prepared;
 use crate::db::Timestamp;
 use crate::error::FaultCode;
 use crate::http::fields::{Check, Member, Object};
@@ -237,6 +238,24 @@ pub(super) struct Given {
     body: Member<Object<BodyInput>>,
 }
 
+impl ArticlePatch {
+    /// The body that this makes of the current one, where it changes it and can be read.
+    pub fn new_body(&self, current: Option<NewBody>) -> Option<NewBody> {
+        match &self.body {
+            Member::Given(_) => {
+                let merge = |input: BodyInput, was| input.merged(&mut Check::default(), was);
+                self.body.clone().merge(current, merge)
+            }
+            Member::Absent | Member::Null => None,
+        }
+    }
+
+    /// Whether a body is given.
+    pub fn has_body(&self) -> bool {
+        matches!(self.body, Member::Given(_))
+    }
+}
+
 /// Every editable member, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "documented in ManagedArticle")]
@@ -269,6 +288,8 @@ pub struct Edits {
     pub body: Option<NewBody>,
     /// What members left out or null stand for.
     pub default_lang: String,
+    /// A body rendered ahead of the transaction.
+    pub prepared: Option<Prepared>,
 }
 
 impl Edits {
@@ -301,6 +322,7 @@ impl Edits {
             expires_at: None,
             body: None,
             default_lang: locale.to_owned(),
+            prepared: None,
         }
     }
 }
@@ -447,6 +469,7 @@ impl Given {
             expires_at,
             body,
             default_lang: current.default_lang,
+            prepared: current.prepared,
         }
     }
 }

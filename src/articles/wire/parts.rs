@@ -307,7 +307,7 @@ impl BodyFormat {
 }
 
 /// A body, as sent. Blank content means that there is no body.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"format": "markdown", "content": "渔船归港，**码头渐亮**。"}))]
 pub struct BodyInput {

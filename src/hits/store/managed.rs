@@ -10,8 +10,6 @@ use crate::http::paging::{Found, Paging};
 
 use super::record::lock_totals;
 
-// Management.
-
 /// How a management list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManagedSort {

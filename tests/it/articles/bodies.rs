@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, merged};
 use crate::support::stage::Stage;
 
-use super::{managed, patch, read, section};
+use super::{create, managed, patch, path, read, section};
 
 /// What readers get of a body.
 async fn body(app: &TestApp, section: i64, format: &str, content: &str) -> (String, String) {
@@ -175,7 +175,33 @@ async fn a_longer_body_takes_longer_to_read(stage: Stage) {
     }
 }
 
+async fn a_body_that_costs_too_much_is_refused(stage: Stage) {
+    let app = stage.app().await;
+    let section = app.admin().section("夜市", json!({})).await;
+    let id = app.admin().draft("灯笼", section, json!({})).await;
+    let before = managed(&app, id).await;
+    let table = format!("|{}\n|{}\n", "a|".repeat(200), "-|".repeat(200));
+    for (format, content) in [
+        ("markdown", format!("{table}{}", "x\n".repeat(2450))),
+        ("markdown", "[^1]".repeat(3000)),
+        ("markdown", ">".repeat(2000)),
+        ("html", "<div>".repeat(2000)),
+        ("html", "<b a=1>".repeat(2000)),
+    ] {
+        let body = json!({"body": {"format": format, "content": content}});
+        let patched = app.admin().patch(&path(id), body.clone()).await;
+        let new = merged(json!({"title": "灯笼", "section_id": section}), body);
+        for refused in [patched, create(&app, new).await] {
+            let faults = refused.problem(422, "validation_failed").faults();
+            let fault = ("/body/content".to_owned(), "too_complex".to_owned());
+            assert_eq!(faults, [fault]);
+        }
+    }
+    assert_eq!(managed(&app, id).await.json, before.json);
+}
+
 crate::facts![
+    a_body_that_costs_too_much_is_refused,
     html_is_served_without_what_runs_or_styles,
     html_keeps_its_structure,
     markdown_is_rendered_and_then_sanitised,
