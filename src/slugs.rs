@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use crate::db::schema::{articles, old_slugs, sections};
 use crate::db::{Conn, Timestamp};
-use crate::http::reference::Slug;
+use crate::http::reference::{Ref, Slug};
 
 /// A kind of resource with slugs of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +43,43 @@ pub fn live(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<Opt
 }
 
 /// The id of what had this slug once.
-pub fn old(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<Option<i64>> {
+fn old(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<Option<i64>> {
     old_slugs::table
         .find((resource.name(), slug.as_str()))
         .select(old_slugs::target_id)
         .first(conn)
         .optional()
+}
+
+/// What a reference leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// The id. Where the reference is an id, there may be nothing of it.
+    pub id: i64,
+    /// Whether the reference is a slug that it had once.
+    pub is_old: bool,
+}
+
+/// What a reference leads to: an id to itself, a slug to what has it now or, where nothing has, to
+/// what had it once.
+pub fn resolve(
+    conn: &mut Conn,
+    resource: Resource,
+    reference: &Ref,
+) -> QueryResult<Option<Target>> {
+    let slug = match reference {
+        Ref::Id(id) => {
+            return Ok(Some(Target {
+                id: *id,
+                is_old: false,
+            }));
+        }
+        Ref::Slug(slug) => slug,
+    };
+    if let Some(id) = live(conn, resource, slug)? {
+        return Ok(Some(Target { id, is_old: false }));
+    }
+    Ok(old(conn, resource, slug)?.map(|id| Target { id, is_old: true }))
 }
 
 /// One of `wanted`, `wanted-2`, `wanted-3`, … that nothing has or had: the first where they were

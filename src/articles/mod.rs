@@ -23,7 +23,7 @@ use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::http::reference::{Ref, moved};
 use crate::sections::Tree;
-use crate::slugs::{self, Resource};
+use crate::slugs::{self, Resource, Target};
 
 use lists::Include;
 use wire::ArticleSummary;
@@ -63,39 +63,26 @@ pub fn resolve_public(
     query: &str,
     now: Timestamp,
 ) -> ApiResult<i64> {
-    let missing = || ApiError::not_found("article");
-    let reference = Ref::parse(text).ok_or_else(missing)?;
-    let (id, is_old) = match &reference {
-        Ref::Id(id) => (Some(*id), false),
-        Ref::Slug(slug) => match slugs::live(conn, Resource::Article, slug)? {
-            Some(id) => (Some(id), false),
-            None => (slugs::old(conn, Resource::Article, slug)?, true),
-        },
-    };
-    let id = id.ok_or_else(missing)?;
-    if !lists::is_public_now(conn, id, now)? {
-        return Err(missing());
-    }
-    if is_old {
-        let slug = store::slug_of(conn, id)?.ok_or_else(missing)?;
+    let target = find_public(conn, text, now)?;
+    if target.is_old {
+        let slug =
+            store::slug_of(conn, target.id)?.ok_or_else(|| ApiError::not_found("article"))?;
         return Err(moved(&format!("/v1/articles/{slug}{rest}"), query));
     }
-    Ok(id)
+    Ok(target.id)
 }
 
-/// The id of the public article that a write path names; an old slug serves as well.
+/// The id of the public article that a write path or a parameter names; an old slug serves as well.
 pub fn resolve_public_for_write(conn: &mut Conn, text: &str, now: Timestamp) -> ApiResult<i64> {
+    find_public(conn, text, now).map(|target| target.id)
+}
+
+fn find_public(conn: &mut Conn, text: &str, now: Timestamp) -> ApiResult<Target> {
     let missing = || ApiError::not_found("article");
-    let id = match Ref::parse(text).ok_or_else(missing)? {
-        Ref::Id(id) => Some(id),
-        Ref::Slug(slug) => match slugs::live(conn, Resource::Article, &slug)? {
-            Some(id) => Some(id),
-            None => slugs::old(conn, Resource::Article, &slug)?,
-        },
-    };
-    let id = id.ok_or_else(missing)?;
-    if lists::is_public_now(conn, id, now)? {
-        Ok(id)
+    let reference = Ref::parse(text).ok_or_else(missing)?;
+    let target = slugs::resolve(conn, Resource::Article, &reference)?.ok_or_else(missing)?;
+    if lists::is_public_now(conn, target.id, now)? {
+        Ok(target)
     } else {
         Err(missing())
     }

@@ -14,7 +14,7 @@ use crate::http::answer::{Delivery, REVALIDATE};
 use crate::http::body::Beacon;
 use crate::http::fields::{Check, Member, Object};
 use crate::http::params::{FromParams, Params, Reader};
-use crate::http::reference::{Ref, moved};
+use crate::http::reference::Ref;
 use crate::sections;
 use crate::visibility::SITE;
 
@@ -279,15 +279,8 @@ pub async fn of_section(
     let (text, query) = (path.into_inner(), req.query_string().to_owned());
     let zone = app.config.site.zone;
     counted(&app, &req, move |conn, now| {
-        let missing = || ApiError::not_found("section");
-        let reference = Ref::parse(&text).ok_or_else(missing)?;
         let tree = sections::store::tree(conn)?;
-        let id = match sections::resolve_shown(conn, &tree, &reference)?.ok_or_else(missing)? {
-            sections::Resolved::Found(row) => row.id,
-            sections::Resolved::Moved(row) => {
-                return Err(moved(&format!("/v1/sections/{}/hits", row.slug), &query));
-            }
-        };
+        let id = sections::resolve_shown(conn, &tree, &text, "/hits", &query)?.id;
         let (total, as_of) = store::section_total(conn, id, now)?;
         let (today, last_7_days, last_30_days) =
             store::section_windows(conn, id, zone.day(now), now)?;

@@ -10,17 +10,17 @@ use crate::app::App;
 use crate::articles;
 use crate::articles::store::SectionCount;
 use crate::db::{Conn, Timestamp};
-use crate::error::{ApiError, ApiResult, FaultCode};
+use crate::error::{ApiResult, FaultCode};
 use crate::http::answer::Delivery;
 use crate::http::paging::{Found, Paging, PagingParams, Place, foreign_cursor};
 use crate::http::params::{FromParams, Params, Reader};
-use crate::http::reference::{Ref, moved};
+use crate::http::reference::Ref;
 use crate::visibility::deliver;
 
 use super::store;
 use super::tree::{SectionRow, Tree};
 use super::wire::{Section, SectionList, SectionNode, SectionTree, breadcrumb};
-use super::{Resolved, resolve_shown, shown_filter};
+use super::{resolve_shown, shown_filter};
 
 /// Which sections, and what with them.
 #[derive(Debug, IntoParams)]
@@ -271,15 +271,9 @@ fn read_one(
     home_name: &str,
     now: Timestamp,
 ) -> ApiResult<Delivery> {
-    let reference = Ref::parse(text).ok_or_else(|| ApiError::not_found("section"))?;
     let tree = store::tree(conn)?;
-    match resolve_shown(conn, &tree, &reference)? {
-        None => Err(ApiError::not_found("section")),
-        Some(Resolved::Moved(row)) => Err(moved(&format!("/v1/sections/{}", row.slug), query)),
-        Some(Resolved::Found(row)) => {
-            let counts = articles::store::counts(conn, &[row.id], now)?;
-            let delivery = Delivery::json(&section(&tree, row, &counts, home_name))?;
-            Ok(delivery.modified(row.updated_at))
-        }
-    }
+    let row = resolve_shown(conn, &tree, text, "", query)?;
+    let counts = articles::store::counts(conn, &[row.id], now)?;
+    let delivery = Delivery::json(&section(&tree, row, &counts, home_name))?;
+    Ok(delivery.modified(row.updated_at))
 }

@@ -14,7 +14,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::db::Conn;
 use crate::error::{ApiError, ApiResult, FaultCode};
-use crate::http::reference::Ref;
+use crate::http::reference::{Ref, moved};
 use crate::slugs::{self, Resource};
 
 pub use handlers::read_reference;
@@ -39,33 +39,21 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(admin::move_section);
 }
 
-/// What a reference in a delivery path leads to.
-pub enum Resolved<'a> {
-    /// A section that is shown.
-    Found(&'a SectionRow),
-    /// It was an old slug: this is the live one.
-    Moved(&'a SectionRow),
-}
-
-/// Finds a shown section by id, slug or old slug; `None` where there is none that delivery may
-/// show.
+/// The shown section that a delivery path names. 404 where there is none; 308 to
+/// `/v1/sections/{slug}{rest}` where it was an old slug.
 pub fn resolve_shown<'a>(
     conn: &mut Conn,
     tree: &'a Tree,
-    reference: &Ref,
-) -> ApiResult<Option<Resolved<'a>>> {
-    let found = match reference {
-        Ref::Id(id) => tree.get(*id).map(Resolved::Found),
-        Ref::Slug(slug) => match tree.by_slug(slug.as_str()) {
-            Some(row) => Some(Resolved::Found(row)),
-            None => slugs::old(conn, Resource::Section, slug)?
-                .and_then(|id| tree.get(id))
-                .map(Resolved::Moved),
-        },
-    };
-    Ok(found.filter(|found| match found {
-        Resolved::Found(row) | Resolved::Moved(row) => row.shown,
-    }))
+    text: &str,
+    rest: &str,
+    query: &str,
+) -> ApiResult<&'a SectionRow> {
+    let reference = Ref::parse(text).ok_or_else(|| ApiError::not_found("section"))?;
+    let (row, is_old) = find_shown(conn, tree, &reference)?;
+    if is_old {
+        return Err(moved(&format!("/v1/sections/{}{rest}", row.slug), query));
+    }
+    Ok(row)
 }
 
 /// The shown section that a `section` filter names; 404 where there is none.
@@ -74,10 +62,22 @@ pub fn shown_filter<'a>(
     tree: &'a Tree,
     reference: &Ref,
 ) -> ApiResult<&'a SectionRow> {
-    match resolve_shown(conn, tree, reference)? {
-        Some(Resolved::Found(row) | Resolved::Moved(row)) => Ok(row),
-        None => Err(ApiError::not_found("section")),
-    }
+    find_shown(conn, tree, reference).map(|(row, _)| row)
+}
+
+/// The shown section that a reference leads to, and whether by an old slug.
+fn find_shown<'a>(
+    conn: &mut Conn,
+    tree: &'a Tree,
+    reference: &Ref,
+) -> ApiResult<(&'a SectionRow, bool)> {
+    let missing = || ApiError::not_found("section");
+    let target = slugs::resolve(conn, Resource::Section, reference)?.ok_or_else(missing)?;
+    let row = tree
+        .get(target.id)
+        .filter(|row| row.shown)
+        .ok_or_else(missing)?;
+    Ok((row, target.is_old))
 }
 
 /// The section that a management filter names; a fault of that parameter where there is none.
@@ -87,13 +87,8 @@ pub fn any_filter<'a>(
     parameter: &str,
     reference: &Ref,
 ) -> ApiResult<&'a SectionRow> {
-    let row = match reference {
-        Ref::Id(id) => tree.get(*id),
-        Ref::Slug(slug) => match tree.by_slug(slug.as_str()) {
-            Some(row) => Some(row),
-            None => slugs::old(conn, Resource::Section, slug)?.and_then(|id| tree.get(id)),
-        },
-    };
+    let target = slugs::resolve(conn, Resource::Section, reference)?;
+    let row = target.and_then(|target| tree.get(target.id));
     row.ok_or_else(|| {
         let detail = format!("{parameter} names no section");
         ApiError::bad_parameter(parameter, FaultCode::DoesNotExist, detail)

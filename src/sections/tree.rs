@@ -109,11 +109,6 @@ impl Tree {
         self.by_id.get(&id).map(|index| &self.rows[*index])
     }
 
-    /// The section of this slug.
-    pub fn by_slug(&self, slug: &str) -> Option<&SectionRow> {
-        self.rows.iter().find(|row| row.slug == slug)
-    }
-
     /// Ids of the children, in order; of the top sections for `None`.
     pub fn children(&self, parent: Option<i64>) -> &[i64] {
         self.children.get(&parent).map_or(&[], Vec::as_slice)
