@@ -10,6 +10,10 @@ const TIME: Duration = Duration::from_secs(2);
 const MAX_CELLS: usize = 200_000;
 /// The most references to footnotes. (Each brings a link to every other one of the same note.)
 const MAX_FOOTNOTES: usize = 2_000;
+/// The most `&` and `<` in HTML: a sanitiser's work grows with the square of the number of those that
+/// are no references and no tags.
+const MAX_AMPERSANDS: usize = 50_000;
+const MAX_TAGS: usize = 100_000;
 /// How large HTML made from Markdown may be: so many bytes for each of the text, and as many besides.
 const MAX_GROWTH: usize = 4;
 const FREE_BYTES: usize = 256 * 1024;
@@ -100,6 +104,16 @@ pub fn check_markdown(text: &str) -> Result<(), TooComplex> {
     }
 }
 
+/// Whether HTML can be sanitised in time.
+pub fn check_html(html: &str) -> Result<(), TooComplex> {
+    let count = |sign: u8| html.bytes().filter(|byte| *byte == sign).count();
+    if count(b'&') > MAX_AMPERSANDS || count(b'<') > MAX_TAGS {
+        Err(TooComplex)
+    } else {
+        Ok(())
+    }
+}
+
 /// Whether HTML made from Markdown is still in proportion to it.
 pub fn check_growth(text: &str, html: &str) -> Result<(), TooComplex> {
     let most = text
@@ -126,6 +140,7 @@ mod tests {
         let many = format!("{row}{}\n", "x\n".repeat(200)).repeat(40);
         assert!(check_markdown(&many).is_err());
         assert!(check_markdown(&"[^1]".repeat(3000)).is_err());
+        assert!(check_html(&"&".repeat(50_001)).is_err());
         assert!(check_markdown(&"一|二\n".repeat(2000)).is_ok());
     }
 

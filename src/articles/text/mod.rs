@@ -6,7 +6,7 @@ mod plain;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::articles::limits::{Budget, TooComplex, check_growth, check_markdown};
+use crate::articles::limits::{Budget, TooComplex, check_growth, check_html, check_markdown};
 use crate::articles::wire::BodyFormat;
 use html::{SANITIZER, depth, markdown, paragraphs, without_indents};
 
@@ -41,6 +41,7 @@ pub fn render(format: BodyFormat, content: &str) -> Result<Rendered, TooComplex>
         }
         BodyFormat::Text => paragraphs(content),
     };
+    check_html(&raw)?;
     if depth(&raw, budget)? > MAX_NESTING {
         return Err(TooComplex);
     }
