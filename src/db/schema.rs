@@ -20,6 +20,9 @@ diesel::table! {
         created_at -> UtcTime,
         updated_at -> UtcTime,
         version -> BigInt,
+        name -> Nullable<Text>,
+        sections -> Nullable<Json>,
+        last_login_at -> Nullable<UtcTime>,
     }
 }
 
@@ -33,6 +36,9 @@ diesel::table! {
         created_at -> UtcTime,
         expires_at -> UtcTime,
         revoked_at -> Nullable<UtcTime>,
+        last_used_at -> Nullable<UtcTime>,
+        address -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
     }
 }
 
@@ -55,6 +61,59 @@ diesel::table! {
         kid -> Text,
         pkcs8 -> Binary,
         created_at -> UtcTime,
+        signs_from -> Nullable<UtcTime>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    api_keys (id) {
+        id -> BigInt,
+        name -> Text,
+        prefix -> Text,
+        hash -> Binary,
+        old_hash -> Nullable<Binary>,
+        old_expires_at -> Nullable<UtcTime>,
+        scopes -> Json,
+        sections -> Nullable<Json>,
+        expires_at -> Nullable<UtcTime>,
+        last_used_at -> Nullable<UtcTime>,
+        created_by -> Nullable<BigInt>,
+        created_at -> UtcTime,
+        updated_at -> UtcTime,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    password_resets (user_id) {
+        user_id -> BigInt,
+        hash -> Binary,
+        expires_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    audit (id) {
+        id -> BigInt,
+        at -> UtcTime,
+        event -> Text,
+        actor -> Text,
+        actor_id -> Nullable<BigInt>,
+        actor_name -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        resource -> Nullable<Text>,
+        resource_id -> Nullable<BigInt>,
+        changes -> Json,
     }
 }
 
@@ -267,11 +326,15 @@ diesel::joinable!(article_terms -> articles (article_id));
 diesel::joinable!(listings -> articles (article_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(password_resets -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     sessions,
     refresh_tokens,
     signing_keys,
+    api_keys,
+    password_resets,
+    audit,
     sections,
     articles,
     article_details,
