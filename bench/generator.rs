@@ -3,11 +3,13 @@
 
 use lanmu::articles::store::{Writer, create};
 use lanmu::articles::wire::{BodyFormat, Edits, NewBody, Publication, Source};
+use lanmu::audit::Actor;
 use lanmu::clock::SiteZone;
 use lanmu::db::{Conn, Timestamp};
 use lanmu::error::ApiResult;
 use lanmu::http::fields::Check;
 use lanmu::http::reference::Slug;
+use lanmu::sections::Reach;
 use lanmu::{hits, sections};
 
 /// Sections: 5 at the top, 5 below each of those, 1 below every second of those.
@@ -121,7 +123,7 @@ pub fn sections(conn: &mut Conn, now: Timestamp) -> ApiResult<Vec<i64>> {
             slug,
             edits,
         };
-        let id = sections::store::create(conn, new, Check::default(), now)?.id;
+        let id = sections::store::create(conn, new, Check::default(), &Actor::system().at(now))?.id;
         ids.push(id);
         ApiResult::Ok(id)
     };
@@ -158,10 +160,10 @@ pub fn articles(
             ..Publication::default()
         });
         let writer = Writer {
-            user_id: None,
-            now: published_at,
+            by: Actor::system().at(published_at),
+            reach: Reach::Everywhere,
         };
-        let stored = create(conn, edits, publication, writer, Check::default())?;
+        let stored = create(conn, edits, publication, &writer, Check::default())?;
         let views = 1 + i64::try_from(numbers.below(40) * numbers.below(40)).unwrap_or(0);
         let days = 1 + numbers.below(5);
         for day in 0..days {

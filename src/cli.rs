@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::app::{App, StartError};
-use crate::auth::{self, AddUserError, Role};
+use crate::auth::Role;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
+use crate::users::{self, AddUserError};
 use crate::{demo, openapi, server, telemetry};
 
 /// A headless content API for portals and news sites.
@@ -54,7 +55,7 @@ enum User {
         /// E-mail address
         #[arg(long)]
         email: String,
-        /// Role: admin
+        /// Role: admin, editor, author or viewer
         #[arg(long)]
         role: Role,
         /// Read the password from the first line of standard input
@@ -146,7 +147,7 @@ fn add_user(email: &str, role: Role) -> Result<(), StartError> {
     let db = Db::new(&config.db());
     let (email, now) = (email.to_owned(), Clock::System.now());
     let id = actix_web::rt::System::new()
-        .block_on(db.write(move |conn| auth::add_user(conn, &email, role, &password, now)))
+        .block_on(db.write(move |conn| users::add_user(conn, &email, role, &password, now)))
         .map_err(|e: AddUserError| StartError::Other(e.to_string()))?;
     print(&format!("added account {id}\n"))
 }

@@ -56,6 +56,10 @@ pub struct Config {
     pub cache_list: CachePolicy,
     /// `LANMU_CACHE_SECTION`.
     pub cache_section: CachePolicy,
+    /// `LANMU_AUDIT_DAYS`: how long the audit log is kept; `None`: for good.
+    pub audit_days: Option<i64>,
+    /// `LANMU_RESET_URL`: a web address with `{token}` in it.
+    pub reset_url: Option<String>,
     /// `LANMU_LOG`: a filter as in `tracing-subscriber`.
     pub log: String,
     /// `LANMU_LOG_FORMAT`.
@@ -185,6 +189,14 @@ impl Config {
             cache_article: get.cache("LANMU_CACHE_ARTICLE")?,
             cache_list: get.cache("LANMU_CACHE_LIST")?,
             cache_section: get.cache("LANMU_CACHE_SECTION")?,
+            audit_days: match get.number("LANMU_AUDIT_DAYS", 0, 0..=36_500)? {
+                0 => None,
+                days => Some(days),
+            },
+            reset_url: get
+                .text("LANMU_RESET_URL")
+                .map(reset_template)
+                .transpose()?,
             log: get.parsed("LANMU_LOG", "info", |text| {
                 text.parse::<tracing_subscriber::EnvFilter>()
                     .map(|_| text.to_owned())
@@ -341,6 +353,19 @@ fn article_template(template: String) -> Result<String, ConfigError> {
     }
 }
 
+fn reset_template(template: String) -> Result<String, ConfigError> {
+    let is_good = Url::parse(&template.replace("{token}", "x")).is_ok_and(|url| is_web(&url));
+    if is_good && template.contains("{token}") {
+        return Ok(template);
+    }
+    Err(ConfigError {
+        name: "LANMU_RESET_URL",
+        problem: "must be a web address with {token} in it: \
+                  write e.g. https://admin.example.com/reset#{token}"
+            .into(),
+    })
+}
+
 fn origin(item: &str) -> Result<String, String> {
     let wrong = || {
         format!(
@@ -388,6 +413,9 @@ mod tests {
             ("LANMU_MAX_BODY_BYTES", "lots"),
             ("LANMU_CACHE_LIST", "30,60"),
             ("LANMU_CACHE_LIST", "30,x,60,1"),
+            ("LANMU_AUDIT_DAYS", "-1"),
+            ("LANMU_RESET_URL", "https://x.example/reset"),
+            ("LANMU_RESET_URL", "javascript:{token}"),
             ("LANMU_LOG_FORMAT", "xml"),
         ] {
             let error = with(name, value).expect_err(value);

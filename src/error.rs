@@ -72,6 +72,10 @@ codes! {
     SectionNotEmpty = 409 "section_not_empty" "The section is not empty";
     /// The life cycle has no such step from the present state.
     InvalidTransition = 409 "invalid_transition" "The article's state does not allow that";
+    /// The e-mail address belongs to another account.
+    EmailTaken = 409 "email_taken" "The e-mail address is in use";
+    /// No admin would be left.
+    LastAdmin = 409 "last_admin" "The last active admin can't be taken away";
     /// A used refresh token came again within seconds.
     RefreshTokenUsed = 409 "refresh_token_used" "The refresh token was just used";
     /// The resource has changed since.
@@ -115,6 +119,8 @@ fault_codes! {
     Invalid = "invalid";
     /// Shorter than allowed.
     TooShort = "too_short";
+    /// A password that everybody tries first.
+    TooCommon = "too_common";
     /// Longer than allowed.
     TooLong = "too_long";
     /// More items than allowed.

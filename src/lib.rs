@@ -12,7 +12,8 @@
 //! | [`http`] | what all handlers share: reading requests, paging, answering |
 //! | [`visibility`] | the one predicate behind every delivery read |
 //! | [`slugs`] | free slugs and old slugs |
-//! | [`sections`], [`articles`], [`hits`], [`auth`], [`site`] | the features |
+//! | [`sections`], [`articles`], [`hits`], [`site`] | the features of the site |
+//! | [`auth`], [`users`], [`api_keys`], [`audit`] | who is calling, who may do what, who did what |
 //! | [`openapi`] | the document |
 //! | [`server`] | middleware order, mounted features, shutdown |
 //! | [`cli`] | the commands |
@@ -24,8 +25,10 @@
 
 #![warn(missing_docs)]
 
+pub mod api_keys;
 pub mod app;
 pub mod articles;
+pub mod audit;
 pub mod auth;
 pub mod cli;
 pub mod clock;
@@ -42,4 +45,5 @@ pub mod server;
 pub mod site;
 pub mod slugs;
 pub mod telemetry;
+pub mod users;
 pub mod visibility;

@@ -16,7 +16,7 @@ use crate::error::ApiResult;
 use crate::http::answer::Delivery;
 use crate::http::frame::{Routes, fallback, frame};
 use crate::http::params::Params;
-use crate::{articles, auth, hits, memory, openapi, sections, site};
+use crate::{api_keys, articles, audit, auth, hits, memory, openapi, sections, site, users};
 
 /// How long a client may take to send a request's head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -36,6 +36,9 @@ pub fn routes(config: &mut ServiceConfig) {
     articles::routes(config);
     hits::routes(config);
     auth::routes(config);
+    users::routes(config);
+    api_keys::routes(config);
+    audit::routes(config);
     config.service(openapi_json);
 }
 
@@ -108,6 +111,7 @@ pub async fn run(
             for (what, done) in [
                 ("hits", hits::tidy(&app).await),
                 ("sessions", auth::tidy(&app).await),
+                ("audit", audit::tidy(&app).await),
             ] {
                 match done {
                     Ok(deleted) => tracing::debug!(what, deleted, "tidied"),

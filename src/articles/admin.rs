@@ -9,13 +9,12 @@ use crate::auth::{Caller, Can, Permission, Publish, ReadContent, WriteContent};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::answer::managed;
 use crate::http::body::{Body, MergePatch, OptionalBody};
-use crate::http::fields::{Check, Member, Object};
+use crate::http::fields::{Check, Member, NoMembers, Object};
 use crate::http::paging::{Paging, PagingParams};
 use crate::http::params::{FromParams, Params, Reader};
 use crate::http::precondition::{Conditional, IfMatch};
-use crate::sections;
+use crate::sections::{self, Reach};
 
-use super::ArticleId;
 use super::handlers::{FilterParams, FilterQuery};
 use super::lists::{self, Direction, ManagedFilter, ManagedSort};
 use super::rules::{Action, Status};
@@ -24,6 +23,7 @@ use super::wire::{
     ArticleCreate, ArticlePatch, ArticlePut, Edits, ManagedArticle, ManagedArticleList,
     Publication, PublishInput, is_external_id,
 };
+use super::{ArticleId, find_for};
 
 /// The longest `q`, in characters.
 const MAX_QUERY: usize = 200;
@@ -87,7 +87,7 @@ impl FromParams for ListQuery {
 
 /// List all articles
 ///
-/// Articles in every state, without their bodies.
+/// Articles in every state, without their bodies: those in sections that the caller works in.
 #[utoipa::path(
     tag = "manage articles", operation_id = "listManagedArticles",
     params(ListParams, FilterParams, PagingParams),
@@ -95,7 +95,7 @@ impl FromParams for ListQuery {
 )]
 #[get("/v1/admin/articles")]
 pub async fn list(
-    _: Can<ReadContent>,
+    caller: Can<ReadContent>,
     app: Data<App>,
     query: Params<ListQuery>,
 ) -> ApiResult<HttpResponse> {
@@ -103,10 +103,11 @@ pub async fn list(
     let (list, link) = app
         .db
         .read(move |conn| {
+            let tree = sections::store::tree(conn)?;
+            let reach = Reach::of(&caller.caller, &tree);
             let section_ids = match &query.filter.section {
                 Some(reference) => {
-                    let tree = sections::store::tree(conn)?;
-                    let id = sections::any_filter(conn, &tree, "section", reference)?.id;
+                    let id = reach.filter(conn, &tree, "section", reference)?.id;
                     Some(if query.filter.subsections {
                         tree.subtree(id)
                     } else {
@@ -118,6 +119,7 @@ pub async fn list(
             let filter = ManagedFilter {
                 shared: query.filter.filter(zone),
                 section_ids,
+                reach: reach.ids(),
                 status: query.status,
                 created_by: query.created_by,
                 words: query.words,
@@ -131,17 +133,6 @@ pub async fn list(
     managed::list(&list, link)
 }
 
-fn may_publish(caller: &Caller) -> ApiResult<()> {
-    if caller.role.may(Permission::Publish) {
-        Ok(())
-    } else {
-        Err(ApiError::new(
-            Code::Forbidden,
-            "the account's role does not allow publishing",
-        ))
-    }
-}
-
 /// What publishing is asked for in a body: absent and null are none.
 fn checked_publication(
     check: &mut Check,
@@ -151,7 +142,7 @@ fn checked_publication(
     let Some(asked) = asked.given() else {
         return Ok(None);
     };
-    may_publish(caller)?;
+    caller.check(Permission::Publish)?;
     Ok(Some(asked.0.checked(check, "/publish")))
 }
 
@@ -181,14 +172,13 @@ pub async fn create(
     let mut edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
     edits.prepared = app.renderer.prepare(edits.body.clone()).await?;
     let publication = checked_publication(&mut check, &caller.caller, asked)?;
-    let now = app.clock.now();
-    let writer = Writer {
-        user_id: Some(caller.caller.user_id),
-        now,
-    };
+    let (caller, now) = (caller.caller, app.clock.now());
     let stored = app
         .db
-        .write(move |conn| store::create(conn, edits, publication, writer, check))
+        .write(move |conn| {
+            let writer = Writer::new(conn, &caller, now)?;
+            store::create(conn, edits, publication, &writer, check)
+        })
         .await?;
     created(stored, now)
 }
@@ -210,14 +200,17 @@ fn created(stored: Stored, now: crate::db::Timestamp) -> ApiResult<HttpResponse>
 )]
 #[get("/v1/admin/articles/{id}")]
 pub async fn read(
-    _: Can<ReadContent>,
+    caller: Can<ReadContent>,
     app: Data<App>,
     req: HttpRequest,
     id: ArticleId,
     _: Params<()>,
 ) -> ApiResult<HttpResponse> {
     let (id, now) = (id.0, app.clock.now());
-    let stored = app.db.read(move |conn| store::find(conn, id)).await?;
+    let stored = app
+        .db
+        .read(move |conn| find_for(conn, &caller.caller, Permission::ReadContent, id, now))
+        .await?;
     let article = lists::managed(stored, now);
     // Time alone changes the status, so the version doesn't tell whether the client is up to date.
     let timed = article.published_at.is_some() || article.expires_at.is_some();
@@ -270,21 +263,18 @@ pub async fn patch(
     let stored = app
         .db
         .write(move |conn| {
-            let was = store::find(conn, id)?;
-            if_match.check(was.row.version)?;
+            let was = find_for(conn, &caller, Permission::WriteContent, id, now)?;
             let mut check = Check::default();
             let before = was.edits(&locale);
             let mut edits = body.apply(&mut check, before.clone());
             edits.prepared = prepared;
             let moves_date = edits.published_at != before.published_at;
             if was.row.status_at(now).is_released() || moves_date {
-                may_publish(&caller)?;
+                caller.check(Permission::Publish)?;
             }
-            let writer = Writer {
-                user_id: Some(caller.user_id),
-                now,
-            };
-            store::update(conn, &was, edits, None, writer, check)
+            if_match.check(was.row.version)?;
+            let writer = Writer::new(conn, &caller, now)?;
+            store::update(conn, &was, edits, None, &writer, check)
         })
         .await?;
     answer(stored, now)
@@ -341,19 +331,19 @@ pub async fn delete(
     asked: Conditional<DeleteQuery>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
-    let (id, now) = (id.0, app.clock.now());
+    let (id, caller, now) = (id.0, caller.caller, app.clock.now());
     let permanent = asked.query.permanent;
     app.db
         .write(move |conn| {
-            let was = store::find(conn, id)?;
+            let was = find_for(conn, &caller, Permission::WriteContent, id, now)?;
             if permanent || was.row.status_at(now).is_released() {
-                may_publish(&caller.caller)?;
+                caller.check(Permission::Publish)?;
             }
             if_match.check(was.row.version)?;
             if permanent {
-                store::delete(conn, &was, now)
+                store::delete(conn, &was, &caller.by(now))
             } else {
-                store::take(conn, was, Action::Trash, now).map(drop)
+                store::take(conn, &was, Action::Trash, &caller.by(now)).map(drop)
             }
         })
         .await?;
@@ -378,45 +368,49 @@ pub async fn delete(
 )]
 #[post("/v1/admin/articles/{id}/publish")]
 pub async fn publish(
-    _: Can<Publish>,
+    caller: Can<Publish>,
     app: Data<App>,
     id: ArticleId,
     asked: Conditional,
     body: OptionalBody<PublishInput>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
-    let (id, now) = (id.0, app.clock.now());
+    let (id, caller, now) = (id.0, caller.caller, app.clock.now());
     let mut check = Check::default();
     let publication = body.0.checked(&mut check, "");
     check.finish()?;
     let stored = app
         .db
         .write(move |conn| {
-            let was = store::find(conn, id)?;
+            let was = find_for(conn, &caller, Permission::Publish, id, now)?;
             if_match.check(was.row.version)?;
-            store::publish(conn, was, publication, now)
+            store::publish(conn, &was, publication, &caller.by(now))
         })
         .await?;
     answer(stored, now)
 }
 
-async fn take(app: &App, id: i64, if_match: IfMatch, action: Action) -> ApiResult<HttpResponse> {
+/// A step of an article's life, and what it needs.
+struct Step(Permission, Action);
+
+async fn take(
+    app: &App,
+    caller: Caller,
+    id: i64,
+    if_match: IfMatch,
+    Step(permission, action): Step,
+) -> ApiResult<HttpResponse> {
     let now = app.clock.now();
     let stored = app
         .db
         .write(move |conn| {
-            let was = store::find(conn, id)?;
+            let was = find_for(conn, &caller, permission, id, now)?;
             if_match.check(was.row.version)?;
-            store::take(conn, was, action, now)
+            store::take(conn, &was, action, &caller.by(now))
         })
         .await?;
     answer(stored, now)
 }
-
-/// An action's body: nothing, or an object with nothing in it.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoMembers {}
 
 /// Take an article back
 ///
@@ -431,14 +425,15 @@ pub struct NoMembers {}
 )]
 #[post("/v1/admin/articles/{id}/unpublish")]
 pub async fn unpublish(
-    _: Can<Publish>,
+    caller: Can<Publish>,
     app: Data<App>,
     id: ArticleId,
     asked: Conditional,
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
-    take(&app, id.0, if_match, Action::Unpublish).await
+    let step = Step(Permission::Publish, Action::Unpublish);
+    take(&app, caller.caller, id.0, if_match, step).await
 }
 
 /// Take an article out of the trash
@@ -454,14 +449,15 @@ pub async fn unpublish(
 )]
 #[post("/v1/admin/articles/{id}/restore")]
 pub async fn restore(
-    _: Can<WriteContent>,
+    caller: Can<WriteContent>,
     app: Data<App>,
     id: ArticleId,
     asked: Conditional,
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
-    take(&app, id.0, if_match, Action::Restore).await
+    let step = Step(Permission::WriteContent, Action::Restore);
+    take(&app, caller.caller, id.0, if_match, step).await
 }
 
 /// Create or replace an article of another system
@@ -511,27 +507,24 @@ pub async fn put_external(
     let (is_new, stored) = app
         .db
         .write(move |conn| {
-            let writer = Writer {
-                user_id: Some(caller.user_id),
-                now,
-            };
+            let writer = Writer::new(conn, &caller, now)?;
             let Some(id) = store::find_external(conn, &external_id)? else {
                 if if_match != IfMatch::Absent {
                     let detail = "there is no article with this external id yet";
                     return Err(ApiError::new(Code::VersionMismatch, detail));
                 }
-                let stored = store::create(conn, edits, publication, writer, check)?;
+                let stored = store::create(conn, edits, publication, &writer, check)?;
                 return Ok((true, stored));
             };
-            let was = store::find(conn, id)?;
-            if_match.check(was.row.version)?;
+            let was = find_for(conn, &caller, Permission::WriteContent, id, now)?;
             let status = was.row.status_at(now);
+            if status.is_released() {
+                caller.check(Permission::Publish)?;
+            }
+            if_match.check(was.row.version)?;
             if status == Status::Trashed {
                 let detail = "the article is in the trash: restore or delete it first";
                 return Err(ApiError::new(Code::InvalidTransition, detail));
-            }
-            if status.is_released() {
-                may_publish(&caller)?;
             }
             // What is published, or was and is again, keeps its date unless it is given a new one.
             if edits.published_at.is_none() && (publication.is_some() || status.is_released()) {
@@ -539,7 +532,7 @@ pub async fn put_external(
             }
             Ok((
                 false,
-                store::update(conn, &was, edits, publication, writer, check)?,
+                store::update(conn, &was, edits, publication, &writer, check)?,
             ))
         })
         .await?;

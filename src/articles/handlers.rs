@@ -129,8 +129,8 @@ impl FilterQuery {
     pub fn filter(self, zone: SiteZone) -> Filter {
         Filter {
             direct: self.section.is_some() && !self.subsections,
-            published_from: self.from.map(|bound| Filter::lower(bound, zone)),
-            published_before: self.to.map(|bound| Filter::upper(bound, zone)),
+            published_from: self.from.map(|bound| bound.lower(zone)),
+            published_before: self.to.map(|bound| bound.upper(zone)),
             ..self.filter
         }
     }

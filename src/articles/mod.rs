@@ -8,6 +8,7 @@ mod admin;
 mod handlers;
 mod limits;
 pub mod lists;
+mod permit;
 pub mod prepare;
 pub mod rules;
 pub mod store;
@@ -27,6 +28,8 @@ use crate::slugs::{self, Resource, Target};
 
 use lists::Include;
 use wire::ArticleSummary;
+
+pub use permit::find_for;
 
 crate::path_id! {
     /// The id of an article in a management path.

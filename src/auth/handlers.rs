@@ -1,19 +1,25 @@
-//! Sign-in, refresh, sign-out; the public keys.
+//! Sign-in, refresh, sign-out, passwords; the public keys.
 
 use actix_web::web::{Data, Json};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 
 use crate::app::App;
-use crate::error::{ApiError, ApiResult, Code};
+use crate::audit::{self, Actor, Entry, Event, Resource};
+use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::answer::Delivery;
 use crate::http::body::Body;
+use crate::http::client::Origin;
 use crate::http::fields::Check;
 use crate::http::params::Params;
 
-use super::store::{self, Opened, Refreshed};
+use super::SignedIn;
+use super::guard::unauthorized;
+use super::password::weakness;
+use super::store::{self, Login, Opened, Refreshed};
 use super::token::ACCESS_SECONDS;
-use super::wire::{Jwks, LoginRequest, Me, RefreshRequest, Tokens};
-use super::{Caller, unauthorized};
+use super::wire::{
+    Jwks, LoginRequest, Me, PasswordChange, PasswordResetRequest, RefreshRequest, Tokens,
+};
 
 /// Sign in
 ///
@@ -31,6 +37,7 @@ use super::{Caller, unauthorized};
 #[post("/v1/auth/login")]
 pub async fn login(
     app: Data<App>,
+    origin: Origin,
     _: Params<()>,
     body: Body<LoginRequest>,
 ) -> ApiResult<Json<Tokens>> {
@@ -49,24 +56,45 @@ pub async fn login(
     } else {
         None
     };
-    let user_id = found.as_ref().map(|(id, _)| *id);
     let password = if is_possible { password } else { String::new() };
-    let matches = app
-        .passwords
-        .matches(password, found.map(|(_, hash)| hash))
-        .await?;
-    let Some(user_id) = user_id.filter(|_| matches) else {
-        return Err(ApiError::new(
-            Code::InvalidCredentials,
-            Code::InvalidCredentials.title(),
-        ));
-    };
+    let hash = found.as_ref().and_then(Login::usable_hash);
+    let matches = app.passwords.matches(password, hash).await?;
     let now = app.clock.now();
     let opened = app
         .db
-        .write(move |conn| store::open_session(conn, user_id, now).map_err(ApiError::from))
+        .write(move |conn| {
+            // It may have been disabled or given another password in the meantime.
+            let current = match &found {
+                Some(account) => store::find_login_by_id(conn, account.user_id)?,
+                None => None,
+            };
+            let hash = current.as_ref().and_then(Login::usable_hash);
+            let is_current = hash == found.as_ref().and_then(Login::usable_hash);
+            let anonymous = Actor::anonymous(&origin);
+            let user = found.map(|account| (Resource::User, account.user_id));
+            let (Some(account), true) = (current, matches && is_current) else {
+                let failed = Entry {
+                    event: Event::SignInFailed,
+                    resource: user,
+                    changes: Vec::new(),
+                };
+                audit::record(conn, &anonymous.at(now), failed)?;
+                return Ok(None);
+            };
+            let opened = store::open_session(conn, account.user_id, &origin, now)?;
+            let by = Actor::account(account.user_id, account.email, &origin).at(now);
+            let signed_in = Entry::new(Event::SignedIn, Resource::Session, opened.session_id);
+            audit::record(conn, &by, signed_in)?;
+            Ok::<_, ApiError>(Some(opened))
+        })
         .await?;
-    tokens(&app, opened)
+    match opened {
+        Some(opened) => tokens(&app, opened),
+        None => Err(ApiError::new(
+            Code::InvalidCredentials,
+            Code::InvalidCredentials.title(),
+        )),
+    }
 }
 
 fn tokens(app: &App, opened: Opened) -> ApiResult<Json<Tokens>> {
@@ -96,6 +124,7 @@ fn tokens(app: &App, opened: Opened) -> ApiResult<Json<Tokens>> {
 #[post("/v1/auth/refresh")]
 pub async fn refresh(
     app: Data<App>,
+    origin: Origin,
     _: Params<()>,
     body: Body<RefreshRequest>,
 ) -> ApiResult<Json<Tokens>> {
@@ -117,7 +146,7 @@ pub async fn refresh(
     }
     let refreshed = app
         .db
-        .write(move |conn| store::refresh(conn, &token, now).map_err(ApiError::from))
+        .write(move |conn| store::refresh(conn, &token, &origin, now).map_err(ApiError::from))
         .await?;
     match refreshed {
         Refreshed::Tokens(opened) => tokens(&app, opened),
@@ -141,11 +170,13 @@ fn invalid_refresh_token() -> ApiError {
     responses((status = 204, description = "Signed out")),
 )]
 #[post("/v1/auth/logout")]
-pub async fn logout(caller: Caller, app: Data<App>, _: Params<()>) -> ApiResult<HttpResponse> {
+pub async fn logout(own: SignedIn, app: Data<App>, _: Params<()>) -> ApiResult<HttpResponse> {
     let now = app.clock.now();
     app.db
         .write(move |conn| {
-            store::revoke_session(conn, caller.session_id, now).map_err(ApiError::from)
+            store::revoke_session(conn, own.session_id, now)?;
+            let entry = Entry::new(Event::SignedOut, Resource::Session, own.session_id);
+            audit::record(conn, &own.actor.at(now), entry).map_err(ApiError::from)
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())
@@ -159,13 +190,150 @@ pub async fn logout(caller: Caller, app: Data<App>, _: Params<()>) -> ApiResult<
     responses((status = 200, description = "The account", body = Me)),
 )]
 #[get("/v1/auth/me")]
-pub async fn me(caller: Caller, app: Data<App>, _: Params<()>) -> ApiResult<Json<Me>> {
+pub async fn me(own: SignedIn, app: Data<App>, _: Params<()>) -> ApiResult<Json<Me>> {
     let found = app
         .db
-        .read(move |conn| store::find_me(conn, caller.user_id).map_err(ApiError::from))
+        .read(move |conn| store::find_me(conn, own.user_id).map_err(ApiError::from))
         .await?;
     found.map(Json).ok_or_else(unauthorized)
 }
+
+/// Change one's own password
+///
+/// Ends every session of the account, this one too, and opens a new one: go on with the tokens of
+/// the answer.
+#[utoipa::path(
+    tag = "auth", operation_id = "changePassword",
+    request_body(content = PasswordChange, description = "The password as it is, and the new one"),
+    responses((status = 200, description = "Changed; the tokens of the new session", body = Tokens)),
+)]
+#[post("/v1/auth/password")]
+pub async fn change_password(
+    own: SignedIn,
+    app: Data<App>,
+    origin: Origin,
+    _: Params<()>,
+    body: Body<PasswordChange>,
+) -> ApiResult<Json<Tokens>> {
+    let user_id = own.user_id;
+    let account = app
+        .db
+        .read(move |conn| store::find_login_by_id(conn, user_id).map_err(ApiError::from))
+        .await?;
+    let account = account.ok_or_else(unauthorized)?;
+    let mut check = Check::default();
+    let current = body.0.current_password.filter(|p| !p.is_empty());
+    let current = check.required("/current_password", current);
+    let new = checked_password(
+        &mut check,
+        "/new_password",
+        body.0.new_password,
+        &account.email,
+    );
+    check.finish()?;
+    let (current, new) = (current.unwrap_or_default(), new.unwrap_or_default());
+    let hash = account.usable_hash();
+    let matches = app.passwords.matches(current, hash.clone()).await?;
+    let new_hash = if matches {
+        app.passwords.hash(new).await?
+    } else {
+        String::new()
+    };
+    let now = app.clock.now();
+    let opened = app
+        .db
+        .write(move |conn| {
+            let by = own.actor.at(now);
+            let is_current = store::find_login_by_id(conn, user_id)?
+                .is_some_and(|account| account.usable_hash() == hash);
+            if !(matches && is_current) {
+                let failed = Entry::new(Event::SignInFailed, Resource::User, user_id);
+                audit::record(conn, &by, failed)?;
+                return Ok(None);
+            }
+            store::set_password(conn, user_id, &new_hash, now)?;
+            let changed = Entry::new(Event::PasswordChanged, Resource::User, user_id);
+            audit::record(conn, &by, changed)?;
+            Ok::<_, ApiError>(Some(store::open_session(conn, user_id, &origin, now)?))
+        })
+        .await?;
+    match opened {
+        Some(opened) => tokens(&app, opened),
+        None => Err(ApiError::invalid(
+            "/current_password",
+            FaultCode::Invalid,
+            "current_password is not the account's password",
+        )),
+    }
+}
+
+/// A new password that is good enough for the account.
+fn checked_password(
+    check: &mut Check,
+    pointer: &str,
+    password: Option<String>,
+    email: &str,
+) -> Option<String> {
+    let password = check.required(pointer, password.filter(|p| !p.is_empty()))?;
+    match weakness(&password, email) {
+        Some((code, detail)) => {
+            check.fault(pointer, code, detail);
+            None
+        }
+        None => Some(password),
+    }
+}
+
+/// Set a password with a one-time token
+///
+/// For a new account, or one whose password is lost: an admin makes the token. Ends every session
+/// of the account. The token is good once, for 24 hours.
+#[utoipa::path(
+    tag = "auth", operation_id = "resetPassword",
+    request_body(content = PasswordResetRequest, description = "The token and the new password"),
+    responses((status = 204, description = "Set; sign in with it")),
+)]
+#[post("/v1/auth/reset")]
+pub async fn reset_password(
+    app: Data<App>,
+    origin: Origin,
+    _: Params<()>,
+    body: Body<PasswordResetRequest>,
+) -> ApiResult<HttpResponse> {
+    let now = app.clock.now();
+    let mut check = Check::default();
+    let token = check.required("/token", body.0.token.filter(|t| !t.is_empty()));
+    let asked = token.clone().unwrap_or_default();
+    let account = app
+        .db
+        .read(move |conn| store::find_reset(conn, &asked, now).map_err(ApiError::from))
+        .await?;
+    let email = account.map(|account| account.email);
+    if token.is_some() && email.is_none() {
+        check.fault("/token", FaultCode::Invalid, BAD_RESET_TOKEN);
+    }
+    let email = email.unwrap_or_default();
+    let password = checked_password(&mut check, "/password", body.0.password, &email);
+    check.finish()?;
+    let hash = app.passwords.hash(password.unwrap_or_default()).await?;
+    let token = token.unwrap_or_default();
+    app.db
+        .write(move |conn| {
+            let found = store::find_reset(conn, &token, now)?;
+            let account = found.ok_or_else(|| {
+                let detail = format!("token {BAD_RESET_TOKEN}");
+                ApiError::invalid("/token", FaultCode::Invalid, detail)
+            })?;
+            store::set_password(conn, account.user_id, &hash, now)?;
+            let by = Actor::account(account.user_id, account.email, &origin).at(now);
+            let reset = Entry::new(Event::PasswordReset, Resource::User, account.user_id);
+            audit::record(conn, &by, reset).map_err(ApiError::from)
+        })
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+const BAD_RESET_TOKEN: &str = "is unknown, used or expired: ask an admin for a new one";
 
 /// List the public keys
 ///

@@ -1,5 +1,5 @@
 //! Passwords: argon2id with OWASP's parameters (19 MiB, 2 passes, 1 lane), off the async threads,
-//! a bounded number at a time.
+//! a bounded number at a time; and which passwords are good enough.
 
 use std::sync::Arc;
 
@@ -9,17 +9,58 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use tokio::sync::Semaphore;
 
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, FaultCode};
+
+use super::store::email_key;
 
 /// The shortest password, in characters.
-pub const MIN_PASSWORD: usize = 8;
+const MIN_PASSWORD: usize = 8;
 /// The longest password, in characters.
-pub const MAX_PASSWORD: usize = 256;
+const MAX_PASSWORD: usize = 256;
+
+/// Passwords that everybody tries first, in lower case, one a line. Shorter ones need not be here.
+const COMMON: &str = include_str!("common_passwords.txt");
 
 /// Each takes 19 MiB and a core for some 20 ms.
 const AT_ONCE: usize = 2;
 /// How many may wait; more are answered with 503.
 const WAITING: usize = 64;
+
+/// What is wrong with a password for the account of this e-mail address, as a code and in words
+/// that follow its name. By length and by a list of common ones; what it is composed of doesn't
+/// matter (NIST SP 800-63B §3.1.1).
+pub fn weakness(password: &str, email: &str) -> Option<(FaultCode, String)> {
+    let length = password.chars().count();
+    let lower = password.to_lowercase();
+    let is_common = || COMMON.lines().any(|common| common == lower);
+    let (key, local) = (email_key(email), email_key(email));
+    let local = local.split('@').next().unwrap_or_default();
+    if length < MIN_PASSWORD {
+        let detail = format!("must have at least {MIN_PASSWORD} characters");
+        Some((FaultCode::TooShort, detail))
+    } else if length > MAX_PASSWORD {
+        let detail = format!("must have at most {MAX_PASSWORD} characters");
+        Some((FaultCode::TooLong, detail))
+    } else if is_common() || is_one_character(&lower) {
+        Some((
+            FaultCode::TooCommon,
+            "is one that everybody tries first".to_owned(),
+        ))
+    } else if lower == key || lower == local {
+        Some((
+            FaultCode::TooCommon,
+            "must not be the e-mail address".to_owned(),
+        ))
+    } else {
+        None
+    }
+}
+
+fn is_one_character(text: &str) -> bool {
+    let mut characters = text.chars();
+    let first = characters.next();
+    characters.all(|c| Some(c) == first)
+}
 
 /// The bounded pool that hashes and checks passwords.
 #[derive(Debug, Clone)]
@@ -36,13 +77,27 @@ impl Passwords {
         Ok(Self {
             waiting: Arc::new(Semaphore::new(WAITING)),
             running: Arc::new(Semaphore::new(AT_ONCE)),
-            nobody: hash("nobody has this password")?.into(),
+            nobody: hash_now("nobody has this password")?.into(),
         })
     }
 
     /// Whether the password is the one hashed. `None`: no such account; the work is done all the
     /// same and the answer is no.
     pub async fn matches(&self, password: String, hashed: Option<String>) -> ApiResult<bool> {
+        let known = hashed.is_some();
+        let hashed = hashed.unwrap_or_else(|| self.nobody.to_string());
+        self.run(move || known & verify(&password, &hashed)).await
+    }
+
+    /// The password's hash with its salt and parameters, as a PHC string.
+    pub async fn hash(&self, password: String) -> ApiResult<String> {
+        self.run(move || hash_now(&password)).await?
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> ApiResult<T> {
         let waiting = Arc::clone(&self.waiting)
             .try_acquire_owned()
             .map_err(|_| ApiError::Unavailable(2))?;
@@ -50,20 +105,18 @@ impl Passwords {
             .acquire_owned()
             .await
             .map_err(|e| ApiError::Internal(e.to_string()))?;
-        let known = hashed.is_some();
-        let hashed = hashed.unwrap_or_else(|| self.nobody.to_string());
         web::block(move || {
             // They go with the work, which goes on when the client has gone.
             let _held = (waiting, running);
-            known & verify(&password, &hashed)
+            work()
         })
         .await
         .map_err(|e| ApiError::Internal(e.to_string()))
     }
 }
 
-/// The password's hash with its salt and parameters, as a PHC string.
-pub fn hash(password: &str) -> ApiResult<String> {
+/// The password's hash, made on this thread: for the command line.
+pub fn hash_now(password: &str) -> ApiResult<String> {
     Argon2::default()
         .hash_password(password.as_bytes())
         .map(|hash| hash.to_string())
@@ -76,4 +129,49 @@ fn verify(password: &str, hashed: &str) -> bool {
             .verify_password(password.as_bytes(), &hash)
             .is_ok()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(password: &str) -> Option<FaultCode> {
+        weakness(password, "Lin.Zhou@example.com").map(|(code, _)| code)
+    }
+
+    #[test]
+    fn length_and_a_list_decide() {
+        for (password, expected) in [
+            ("correct horse battery", None),
+            ("码头的灯亮了又灭了", None),
+            ("zzzzzzzy", None),
+            ("seven77", Some(FaultCode::TooShort)),
+            ("密码太短了", Some(FaultCode::TooShort)),
+            ("PassWord123", Some(FaultCode::TooCommon)),
+            ("~~~~~~~~~~~~", Some(FaultCode::TooCommon)),
+            ("lin.zhou@EXAMPLE.com", Some(FaultCode::TooCommon)),
+            ("LIN.ZHOU", Some(FaultCode::TooCommon)),
+        ] {
+            assert_eq!(code(password), expected, "{password}");
+        }
+        assert_eq!(code(&"长".repeat(257)), Some(FaultCode::TooLong));
+        assert_eq!(code(&"长短".repeat(128)), None);
+    }
+
+    #[test]
+    fn the_list_is_in_lower_case_and_has_no_short_ones() {
+        for common in COMMON.lines() {
+            assert_eq!(common, common.to_lowercase());
+            assert!(common.chars().count() >= MIN_PASSWORD, "{common}");
+        }
+    }
+
+    #[test]
+    fn a_hash_has_the_parameters_that_are_advised() {
+        let hash = hash_now("correct horse battery").expect("a hash");
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+    }
 }

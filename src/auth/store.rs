@@ -1,162 +1,94 @@
-//! Queries of accounts, sessions and refresh tokens.
+//! Queries of sign-in: sessions, refresh tokens, one-time tokens, passwords.
 
-use std::fmt;
-use std::str::FromStr;
-
-use aws_lc_rs::digest::{SHA256, digest};
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use thiserror::Error;
 
-use crate::db::schema::{refresh_tokens, sessions, users};
-use crate::db::{Conn, Timestamp};
+use crate::audit::{self, Actor, By, Entry, Event, Resource};
+use crate::db::schema::{password_resets, refresh_tokens, sessions, users};
+use crate::db::{Conn, JsonOf, Timestamp};
+use crate::http::client::Origin;
 use crate::http::frame::random_token;
+use crate::http::paging::{Found, Paging, Place};
 
-use super::password::{self, MAX_PASSWORD, MIN_PASSWORD};
-use super::wire::Me;
-use super::{Caller, Permission};
-
-/// What kind of account it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// May do everything.
-    Admin,
-}
-
-impl Role {
-    /// The one table of who may do what.
-    pub fn may(self, permission: Permission) -> bool {
-        match (self, permission) {
-            (Self::Admin, _) => true,
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Admin => "admin",
-        })
-    }
-}
-
-impl FromStr for Role {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "admin" => Ok(Self::Admin),
-            _ => Err(format!("there is no role {text:?}: use admin")),
-        }
-    }
-}
-
-/// Why an account can't be made.
-#[derive(Debug, Error)]
-pub enum AddUserError {
-    /// Not an e-mail address.
-    #[error("{0:?} is no e-mail address")]
-    Email(String),
-    /// The password is too short or too long.
-    #[error("a password has {MIN_PASSWORD} to {MAX_PASSWORD} characters")]
-    Password,
-    /// There is one already.
-    #[error("an account with the e-mail address {0} exists already")]
-    Exists(String),
-    /// The database failed.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl From<diesel::result::Error> for AddUserError {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
-
-impl From<crate::db::DbError> for AddUserError {
-    fn from(error: crate::db::DbError) -> Self {
-        Self::Failed(error.to_string())
-    }
-}
+use super::access::bounds;
+use super::api_key::secret_hash;
+use super::guard::{Caller, Identity};
+use super::wire::{Me, Session};
 
 /// How e-mail addresses are compared: without regard to case.
 pub fn email_key(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-fn is_email(email: &str) -> bool {
-    let parts = email.split_once('@');
-    email.chars().count() <= 254
-        && !email.chars().any(|c| c.is_whitespace() || c.is_control())
-        && parts.is_some_and(|(local, domain)| {
-            !local.is_empty() && !domain.is_empty() && !domain.contains('@')
-        })
+/// An account as sign-in sees it.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub struct Login {
+    /// The account's id.
+    #[diesel(column_name = id)]
+    pub user_id: i64,
+    /// Its e-mail address.
+    pub email: String,
+    /// Its password's hash; empty: none.
+    pub password_hash: String,
+    /// Whether it is disabled.
+    pub disabled: bool,
 }
 
-/// Makes an account and returns its id.
-pub fn add_user(
-    conn: &mut Conn,
-    email: &str,
-    role: Role,
-    password: &str,
-    now: Timestamp,
-) -> Result<i64, AddUserError> {
-    let email = email.trim();
-    if !is_email(email) {
-        return Err(AddUserError::Email(email.to_owned()));
+impl Login {
+    /// The hash that a password must match; `None`: nobody can sign in.
+    pub fn usable_hash(&self) -> Option<String> {
+        let hash = Some(&self.password_hash).filter(|hash| !hash.is_empty() && !self.disabled);
+        hash.cloned()
     }
-    if !(MIN_PASSWORD..=MAX_PASSWORD).contains(&password.chars().count()) {
-        return Err(AddUserError::Password);
-    }
-    let key = email_key(email);
-    let taken = users::table
-        .filter(users::email_key.eq(&key))
-        .count()
-        .get_result::<i64>(conn)?;
-    if taken > 0 {
-        return Err(AddUserError::Exists(email.to_owned()));
-    }
-    let hash = password::hash(password).map_err(|e| AddUserError::Failed(e.to_string()))?;
-    Ok(diesel::insert_into(users::table)
-        .values((
-            users::email.eq(email),
-            users::email_key.eq(key),
-            users::password_hash.eq(hash),
-            users::role.eq(role.to_string()),
-            users::disabled.eq(false),
-            users::created_at.eq(now),
-            users::updated_at.eq(now),
-            users::version.eq(1_i64),
-        ))
-        .returning(users::id)
-        .get_result(conn)?)
 }
 
-/// Id and password hash of the active account with this e-mail address.
-pub fn find_login(conn: &mut Conn, email: &str) -> QueryResult<Option<(i64, String)>> {
+/// The account with this e-mail address.
+pub fn find_login(conn: &mut Conn, email: &str) -> QueryResult<Option<Login>> {
     users::table
-        .filter(
-            users::email_key
-                .eq(email_key(email))
-                .and(users::disabled.eq(false)),
-        )
-        .select((users::id, users::password_hash))
+        .filter(users::email_key.eq(email_key(email)))
+        .select(Login::as_select())
+        .first(conn)
+        .optional()
+}
+
+/// The account with this id.
+pub fn find_login_by_id(conn: &mut Conn, user_id: i64) -> QueryResult<Option<Login>> {
+    users::table
+        .find(user_id)
+        .select(Login::as_select())
         .first(conn)
         .optional()
 }
 
 /// The account as itself sees it.
 pub fn find_me(conn: &mut Conn, user_id: i64) -> QueryResult<Option<Me>> {
-    let row: Option<(i64, String, String, Timestamp)> = users::table
+    type Row = (
+        i64,
+        String,
+        Option<String>,
+        String,
+        Option<JsonOf<Vec<i64>>>,
+        Timestamp,
+    );
+    let row: Option<Row> = users::table
         .find(user_id)
-        .select((users::id, users::email, users::role, users::created_at))
+        .select((
+            users::id,
+            users::email,
+            users::name,
+            users::role,
+            users::sections,
+            users::created_at,
+        ))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(id, email, role, created_at)| Me {
+    Ok(row.map(|(id, email, name, role, sections, created_at)| Me {
         id,
         email,
+        name,
         role,
+        sections: sections.map(|sections| sections.0),
         created_at,
     }))
 }
@@ -166,9 +98,11 @@ pub fn find_caller(
     conn: &mut Conn,
     session_id: i64,
     user_id: i64,
+    origin: &Origin,
     now: Timestamp,
 ) -> QueryResult<Option<Caller>> {
-    let role: Option<String> = sessions::table
+    type Row = (String, String, Option<JsonOf<Vec<i64>>>);
+    let found: Option<Row> = sessions::table
         .inner_join(users::table)
         .filter(
             sessions::id
@@ -181,14 +115,22 @@ pub fn find_caller(
                 .and(sessions::expires_at.gt(now)),
         )
         .filter(users::disabled.eq(false))
-        .select(users::role)
+        .select((users::role, users::email, users::sections))
         .first(conn)
         .optional()?;
-    Ok(role.and_then(|role| role.parse().ok()).map(|role| Caller {
-        user_id,
-        session_id,
-        role,
-    }))
+    let caller = found.and_then(|(role, email, sections)| {
+        let role = role.parse().ok()?;
+        Some(Caller {
+            identity: Identity::Account {
+                user_id,
+                session_id,
+                role,
+            },
+            sections: bounds(role, sections.map(|sections| sections.0)),
+            actor: Actor::account(user_id, email, origin),
+        })
+    });
+    Ok(caller)
 }
 
 /// How long a session lasts without signing in again, in seconds.
@@ -207,15 +149,26 @@ pub struct Opened {
 }
 
 /// Opens a session.
-pub fn open_session(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<Opened> {
+pub fn open_session(
+    conn: &mut Conn,
+    user_id: i64,
+    origin: &Origin,
+    now: Timestamp,
+) -> QueryResult<Opened> {
     let session_id = diesel::insert_into(sessions::table)
         .values((
             sessions::user_id.eq(user_id),
             sessions::created_at.eq(now),
             sessions::expires_at.eq(now.plus_seconds(SESSION_SECONDS)),
+            sessions::last_used_at.eq(now),
+            sessions::address.eq(origin.address.map(|address| address.to_string())),
+            sessions::user_agent.eq(origin.user_agent.as_deref()),
         ))
         .returning(sessions::id)
         .get_result(conn)?;
+    diesel::update(users::table.find(user_id))
+        .set(users::last_login_at.eq(now))
+        .execute(conn)?;
     let refresh_token = add_refresh_token(conn, session_id)?;
     Ok(Opened {
         user_id,
@@ -228,15 +181,11 @@ fn add_refresh_token(conn: &mut Conn, session_id: i64) -> QueryResult<String> {
     let token = random_token(32);
     diesel::insert_into(refresh_tokens::table)
         .values((
-            refresh_tokens::hash.eq(hash(&token)),
+            refresh_tokens::hash.eq(secret_hash(&token)),
             refresh_tokens::session_id.eq(session_id),
         ))
         .execute(conn)?;
     Ok(token)
-}
-
-fn hash(token: &str) -> Vec<u8> {
-    digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }
 
 /// What a refresh token is worth.
@@ -251,17 +200,26 @@ pub enum Refreshed {
 
 /// Whether there is such a refresh token, whatever it is worth.
 pub fn knows_refresh_token(conn: &mut Conn, token: &str) -> QueryResult<bool> {
-    let found = refresh_tokens::table.find(hash(token));
+    let found = refresh_tokens::table.find(secret_hash(token));
     diesel::select(exists(found)).get_result(conn)
 }
 
-/// Deletes sessions that are over, with their refresh tokens, and returns how many.
+/// Deletes sessions that are over, with their refresh tokens, and one-time tokens that are; returns
+/// how many.
 pub fn tidy(conn: &mut Conn, now: Timestamp) -> QueryResult<usize> {
-    diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)
+    let sessions =
+        diesel::delete(sessions::table.filter(sessions::expires_at.le(now))).execute(conn)?;
+    let resets = password_resets::table.filter(password_resets::expires_at.le(now));
+    Ok(sessions + diesel::delete(resets).execute(conn)?)
 }
 
 /// Uses a refresh token.
-pub fn refresh(conn: &mut Conn, token: &str, now: Timestamp) -> QueryResult<Refreshed> {
+pub fn refresh(
+    conn: &mut Conn,
+    token: &str,
+    origin: &Origin,
+    now: Timestamp,
+) -> QueryResult<Refreshed> {
     type Row = (
         i64,
         i64,
@@ -272,7 +230,7 @@ pub fn refresh(conn: &mut Conn, token: &str, now: Timestamp) -> QueryResult<Refr
     );
     let found: Option<Row> = refresh_tokens::table
         .inner_join(sessions::table.inner_join(users::table))
-        .filter(refresh_tokens::hash.eq(hash(token)))
+        .filter(refresh_tokens::hash.eq(secret_hash(token)))
         .select((
             sessions::id,
             users::id,
@@ -293,15 +251,21 @@ pub fn refresh(conn: &mut Conn, token: &str, now: Timestamp) -> QueryResult<Refr
         if now <= used_at.plus_seconds(REUSE_SECONDS) {
             return Ok(Refreshed::JustUsed);
         }
-        tracing::info!(
-            session_id,
-            "a used refresh token came again: the session is revoked"
-        );
         revoke_session(conn, session_id, now)?;
+        let by = Actor::anonymous(origin).at(now);
+        let reused = Entry::new(Event::RefreshTokenReused, Resource::Session, session_id);
+        audit::record(conn, &by, reused)?;
         return Ok(Refreshed::Invalid);
     }
-    diesel::update(refresh_tokens::table.find(hash(token)))
+    diesel::update(refresh_tokens::table.find(secret_hash(token)))
         .set(refresh_tokens::used_at.eq(now))
+        .execute(conn)?;
+    diesel::update(sessions::table.find(session_id))
+        .set((
+            sessions::last_used_at.eq(now),
+            sessions::address.eq(origin.address.map(|address| address.to_string())),
+            sessions::user_agent.eq(origin.user_agent.as_deref()),
+        ))
         .execute(conn)?;
     let refresh_token = add_refresh_token(conn, session_id)?;
     Ok(Refreshed::Tokens(Opened {
@@ -316,4 +280,163 @@ pub fn revoke_session(conn: &mut Conn, session_id: i64, now: Timestamp) -> Query
     diesel::update(sessions::table.find(session_id))
         .set(sessions::revoked_at.eq(now))
         .execute(conn)
+}
+
+/// Ends an open session of this account; whether there was one.
+pub fn revoke_session_of(
+    conn: &mut Conn,
+    user_id: i64,
+    session_id: i64,
+    now: Timestamp,
+) -> QueryResult<bool> {
+    let open = sessions::table
+        .filter(
+            sessions::id
+                .eq(session_id)
+                .and(sessions::user_id.eq(user_id)),
+        )
+        .filter(
+            sessions::revoked_at
+                .is_null()
+                .and(sessions::expires_at.gt(now)),
+        );
+    let ended = diesel::update(open)
+        .set(sessions::revoked_at.eq(now))
+        .execute(conn)?;
+    Ok(ended > 0)
+}
+
+/// Ends all sessions of an account, and returns how many were open.
+pub fn revoke_all_sessions(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<usize> {
+    let open = sessions::table.filter(
+        sessions::user_id
+            .eq(user_id)
+            .and(sessions::revoked_at.is_null()),
+    );
+    diesel::update(open)
+        .set(sessions::revoked_at.eq(now))
+        .execute(conn)
+}
+
+/// A page of an account's open sessions, the newest first.
+pub fn sessions_of(
+    conn: &mut Conn,
+    user_id: i64,
+    paging: &Paging,
+    now: Timestamp,
+) -> QueryResult<Found<Session>> {
+    type Row = (
+        i64,
+        Timestamp,
+        Option<Timestamp>,
+        Timestamp,
+        Option<String>,
+        Option<String>,
+    );
+    let open = || {
+        sessions::table
+            .filter(sessions::user_id.eq(user_id))
+            .filter(
+                sessions::revoked_at
+                    .is_null()
+                    .and(sessions::expires_at.gt(now)),
+            )
+            .into_boxed()
+    };
+    let total = if paging.exact {
+        Some(open().count().get_result(conn)?)
+    } else {
+        None
+    };
+    let mut query = open();
+    if let Place::After(cursor) = &paging.place {
+        query = query.filter(sessions::id.lt(cursor.id));
+    }
+    let rows: Vec<Row> = query
+        .order(sessions::id.desc())
+        .limit(paging.limit + 1)
+        .offset(paging.offset())
+        .select((
+            sessions::id,
+            sessions::created_at,
+            sessions::last_used_at,
+            sessions::expires_at,
+            sessions::address,
+            sessions::user_agent,
+        ))
+        .load(conn)?;
+    let found = rows.into_iter();
+    let found = found.map(
+        |(id, created_at, last_used_at, expires_at, address, user_agent)| Session {
+            id,
+            created_at,
+            last_used_at: last_used_at.unwrap_or(created_at),
+            expires_at,
+            address,
+            user_agent,
+            current: false,
+        },
+    );
+    Ok(paging.cut(found.collect(), total, |session| {
+        (String::new(), session.id)
+    }))
+}
+
+/// Sets a password and ends every session and one-time token of the account.
+pub fn set_password(
+    conn: &mut Conn,
+    user_id: i64,
+    password_hash: &str,
+    now: Timestamp,
+) -> QueryResult<()> {
+    diesel::update(users::table.find(user_id))
+        .set((
+            users::password_hash.eq(password_hash),
+            users::updated_at.eq(now),
+            users::version.eq(users::version + 1),
+        ))
+        .execute(conn)?;
+    diesel::delete(password_resets::table.find(user_id)).execute(conn)?;
+    revoke_all_sessions(conn, user_id, now)?;
+    Ok(())
+}
+
+/// How long a one-time token for a new password is good, in seconds.
+const RESET_SECONDS: i64 = 24 * 3600;
+
+/// A one-time token to set a password with.
+pub struct ResetToken {
+    /// The token, in the clear: shown once.
+    pub token: String,
+    /// Until when it is good.
+    pub expires_at: Timestamp,
+}
+
+/// Makes a one-time token for this account; one made before is worth nothing from now on.
+pub fn make_reset(conn: &mut Conn, user_id: i64, by: &By) -> QueryResult<ResetToken> {
+    let token = random_token(32);
+    let expires_at = by.now.plus_seconds(RESET_SECONDS);
+    diesel::delete(password_resets::table.find(user_id)).execute(conn)?;
+    diesel::insert_into(password_resets::table)
+        .values((
+            password_resets::user_id.eq(user_id),
+            password_resets::hash.eq(secret_hash(&token)),
+            password_resets::expires_at.eq(expires_at),
+        ))
+        .execute(conn)?;
+    let made = Entry::new(Event::PasswordResetMade, Resource::User, user_id);
+    audit::record(conn, by, made)?;
+    Ok(ResetToken { token, expires_at })
+}
+
+/// The active account that a one-time token is good for.
+pub fn find_reset(conn: &mut Conn, token: &str, now: Timestamp) -> QueryResult<Option<Login>> {
+    password_resets::table
+        .inner_join(users::table)
+        .filter(password_resets::hash.eq(secret_hash(token)))
+        .filter(password_resets::expires_at.gt(now))
+        .filter(users::disabled.eq(false))
+        .select(Login::as_select())
+        .first(conn)
+        .optional()
 }

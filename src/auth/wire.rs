@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::db::Timestamp;
+use crate::list_of;
 
 /// E-mail and password of an account.
 #[derive(Deserialize, ToSchema)]
@@ -29,6 +30,62 @@ pub struct RefreshRequest {
     pub refresh_token: Option<String>,
 }
 
+/// A change of one's own password.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"current_password": "a long pass phrase", "new_password": "a longer pass phrase"}))]
+pub struct PasswordChange {
+    /// The account's password as it is.
+    #[schema(required, value_type = String, format = Password, min_length = 1, max_length = 256)]
+    pub current_password: Option<String>,
+    /// The new one: 8 to 256 characters, none of the common ones, not the e-mail address.
+    #[schema(required, value_type = String, format = Password, min_length = 8, max_length = 256)]
+    pub new_password: Option<String>,
+}
+
+/// A new password, set with a one-time token.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"token": "b25lLXRpbWUgdG9rZW4", "password": "a longer pass phrase"}))]
+pub struct PasswordResetRequest {
+    /// The one-time token.
+    #[schema(required, value_type = String, min_length = 1, max_length = 256)]
+    pub token: Option<String>,
+    /// The new password: 8 to 256 characters, none of the common ones, not the e-mail address.
+    #[schema(required, value_type = String, format = Password, min_length = 8, max_length = 256)]
+    pub password: Option<String>,
+}
+
+/// An open session.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Session {
+    /// The session's id.
+    #[schema(minimum = 1)]
+    pub id: i64,
+    /// When it was opened.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When its tokens were last fetched.
+    #[schema(value_type = String, format = DateTime)]
+    pub last_used_at: Timestamp,
+    /// When it ends by itself.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// The client's address then.
+    #[schema(required, nullable, max_length = 45)]
+    pub address: Option<String>,
+    /// What the client called itself then.
+    #[schema(required, nullable, max_length = 300)]
+    pub user_agent: Option<String>,
+    /// Whether this request belongs to it.
+    pub current: bool,
+}
+
+list_of! {
+    /// A page of sessions.
+    SessionList, Session
+}
+
 /// Tokens of a session.
 #[derive(Serialize, ToSchema)]
 #[schema(example = json!({"access_token": "eyJ0eXAiOiJhdCtqd3QifQ.e30.c2ln", "token_type": "Bearer", "expires_in": 900, "refresh_token": "b3BhcXVlIHRva2Vu"}))]
@@ -49,7 +106,6 @@ pub struct Tokens {
 
 /// The account that is signed in.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"id": 1, "email": "admin@example.com", "role": "admin", "created_at": "2026-01-31T01:00:00Z"}))]
 pub struct Me {
     /// The account's id.
     #[schema(minimum = 1)]
@@ -57,9 +113,15 @@ pub struct Me {
     /// The account's e-mail address.
     #[schema(max_length = 254)]
     pub email: String,
-    /// The account's role: `admin`.
+    /// The name of whose account it is.
+    #[schema(required, nullable, max_length = 200)]
+    pub name: Option<String>,
+    /// The account's role: `admin`, `editor`, `author` or `viewer`.
     #[schema(max_length = 20)]
     pub role: String,
+    /// Ids of the sections that the account works in, with all below them; null: everywhere.
+    #[schema(required, nullable, max_items = 1000)]
+    pub sections: Option<Vec<i64>>,
     /// When the account was made.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,

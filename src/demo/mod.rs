@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::app::{App, StartError};
 use crate::articles::store::Writer;
 use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Publication, Source};
+use crate::audit::Actor;
 use crate::clock::SiteZone;
 use crate::config::Site;
 use crate::db::schema::{articles as articles_table, sections as sections_table};
@@ -16,6 +17,7 @@ use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::http::fields::Check;
 use crate::http::reference::Slug;
+use crate::sections::Reach;
 use crate::{articles, hits, sections};
 
 const CONTENT: &str = include_str!("content.json");
@@ -127,7 +129,7 @@ fn fill_all(
                 max_age_days: None,
             },
         };
-        let row = sections::store::create(conn, new, Check::default(), now)?;
+        let row = sections::store::create(conn, new, Check::default(), &Actor::system().at(now))?;
         ids.insert(section.slug, row.id);
     }
     let count = content.articles.len();
@@ -197,15 +199,16 @@ fn add_article(
         published_at: Some(published_at),
         ..Publication::default()
     };
+    let at = if is_draft { now } else { published_at.min(now) };
     let writer = Writer {
-        user_id: None,
-        now: if is_draft { now } else { published_at.min(now) },
+        by: Actor::system().at(at),
+        reach: Reach::Everywhere,
     };
     let stored = articles::store::create(
         conn,
         edits,
         (!is_draft).then_some(publication),
-        writer,
+        &writer,
         Check::default(),
     )?;
     if article.status == "published" {

@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::articles::{self, ArticleId};
-use crate::auth::{Can, ReadHits, WriteHits};
+use crate::auth::{Caller, Can, Permission, ReadHits, WriteHits};
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::http::answer::managed;
@@ -15,7 +15,7 @@ use crate::http::fields::Check;
 use crate::http::paging::{PagesOnlyParams, Paging};
 use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::Ref;
-use crate::sections;
+use crate::sections::{self, Reach};
 
 use super::store::{self, Correction, ManagedSort};
 use super::wire::{BaselineInput, ManagedHitCount, ManagedHitList, ResetInput};
@@ -69,14 +69,14 @@ impl FromParams for ListQuery {
 
 /// List counts with their ledgers
 ///
-/// The counts of all articles in every state, those never viewed too.
+/// The counts of all articles that the caller works with, in every state, those never viewed too.
 #[utoipa::path(
     tag = "manage hits", operation_id = "listManagedHits", params(ListParams, PagesOnlyParams),
     responses((status = 200, description = "A page of counts", body = ManagedHitList)),
 )]
 #[get("/v1/admin/hits")]
 pub async fn list(
-    _: Can<ReadHits>,
+    caller: Can<ReadHits>,
     app: Data<App>,
     query: Params<ListQuery>,
 ) -> ApiResult<HttpResponse> {
@@ -85,14 +85,16 @@ pub async fn list(
     let (list, link) = app
         .db
         .read(move |conn| {
-            let sections = match &query.section {
+            let tree = sections::store::tree(conn)?;
+            let reach = Reach::of(&caller.caller, &tree);
+            let wanted = match &query.section {
                 Some(reference) => {
-                    let tree = sections::store::tree(conn)?;
-                    let id = sections::any_filter(conn, &tree, "section", reference)?.id;
+                    let id = reach.filter(conn, &tree, "section", reference)?.id;
                     Some(tree.subtree(id))
                 }
                 None => None,
             };
+            let sections = reach.narrow(wanted);
             let found =
                 store::managed_page_ids(conn, sections.as_deref(), query.sort, &query.paging)?;
             let mut ledgers = store::ledgers(conn, &found.items, today)?;
@@ -126,7 +128,7 @@ fn ledger(conn: &mut Conn, id: i64, app: &App, now: Timestamp) -> ApiResult<Mana
 )]
 #[get("/v1/admin/articles/{id}/hits")]
 pub async fn read(
-    _: Can<ReadHits>,
+    caller: Can<ReadHits>,
     app: Data<App>,
     id: ArticleId,
     _: Params<()>,
@@ -135,8 +137,9 @@ pub async fn read(
     let shared = app.clone();
     app.db
         .read(move |conn| {
-            articles::store::slug_of(conn, id)?.ok_or_else(|| ApiError::not_found("article"))?;
-            ledger(conn, id, &shared, shared.clock.now())
+            let now = shared.clock.now();
+            articles::find_for(conn, &caller.caller, Permission::ReadHits, id, now)?;
+            ledger(conn, id, &shared, now)
         })
         .await
         .map(Json)
@@ -144,17 +147,17 @@ pub async fn read(
 
 async fn correct(
     app: Data<App>,
+    caller: Caller,
     id: i64,
     correction: Correction,
     reason: Option<String>,
-    user_id: i64,
 ) -> ApiResult<ManagedHitCount> {
     let shared = app.clone();
     app.db
         .count(move |conn| {
             let now = shared.clock.now();
-            articles::store::slug_of(conn, id)?.ok_or_else(|| ApiError::not_found("article"))?;
-            store::correct(conn, id, correction, reason.as_deref(), user_id, now)?;
+            articles::find_for(conn, &caller, Permission::WriteHits, id, now)?;
+            store::correct(conn, id, correction, reason.as_deref(), &caller.by(now))?;
             ledger(conn, id, &shared, now)
         })
         .await
@@ -186,7 +189,7 @@ pub async fn set_baseline(
     let reason = check.required_line("/reason", body.0.reason, MAX_REASON);
     check.finish()?;
     let correction = Correction::Baseline(baseline.unwrap_or_default());
-    correct(app, id, correction, reason, caller.caller.user_id)
+    correct(app, caller.caller, id, correction, reason)
         .await
         .map(Json)
 }
@@ -213,7 +216,7 @@ pub async fn reset(
     let mut check = Check::default();
     let reason = check.required_line("/reason", body.0.reason, MAX_REASON);
     check.finish()?;
-    correct(app, id, Correction::Reset, reason, caller.caller.user_id)
+    correct(app, caller.caller, id, Correction::Reset, reason)
         .await
         .map(Json)
 }
@@ -234,6 +237,6 @@ pub async fn delete(
     _: Params<()>,
 ) -> ApiResult<HttpResponse> {
     let id = id.0;
-    correct(app, id, Correction::Reset, None, caller.caller.user_id).await?;
+    correct(app, caller.caller, id, Correction::Reset, None).await?;
     Ok(HttpResponse::NoContent().finish())
 }

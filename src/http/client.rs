@@ -1,9 +1,61 @@
 //! Who is at the other end: the client's address, seen through trusted proxies only.
 
+use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv6Addr};
 
-use actix_web::HttpRequest;
+use actix_web::dev::Payload;
+use actix_web::http::header::USER_AGENT;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use ipnet::IpNet;
+
+use crate::app::App;
+
+/// The longest user agent that is kept, in characters.
+const MAX_USER_AGENT: usize = 300;
+
+/// The id of a request, as the frame leaves it in the request's extensions.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Default)]
+pub struct Origin {
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// The request's id.
+    pub request_id: Option<String>,
+    /// What the client calls itself, cut to 300 characters.
+    pub user_agent: Option<String>,
+}
+
+impl Origin {
+    /// Where this request comes from.
+    pub fn of(req: &HttpRequest) -> Self {
+        let app = req.app_data::<web::Data<App>>();
+        let trusted = app.map_or(&[][..], |app| &app.config.trusted_proxies);
+        let agent = req.headers().get(USER_AGENT);
+        let agent = agent.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let agent = agent.map(|text| {
+            let visible = text.chars().filter(|c| !c.is_control());
+            visible.take(MAX_USER_AGENT).collect::<String>()
+        });
+        Self {
+            address: address(req, trusted),
+            request_id: req.extensions().get::<RequestId>().map(|id| id.0.clone()),
+            user_agent: agent.filter(|text| !text.is_empty()),
+        }
+    }
+}
+
+impl FromRequest for Origin {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(req)))
+    }
+}
 
 /// The client's address: the peer's, or, where that is a trusted proxy, the last one in
 /// `X-Forwarded-For` that no trusted proxy has. What a client writes there itself is never

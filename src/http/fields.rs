@@ -104,6 +104,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// An action's body: nothing, or an object with nothing in it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoMembers {}
+
 impl<T> Member<Object<T>> {
     /// What `current` becomes by an object of a merge patch (RFC 7396): the object's members are
     /// merged into it in turn.

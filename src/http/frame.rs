@@ -8,7 +8,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
@@ -17,6 +17,8 @@ use utoipa::openapi::path::{HttpMethod, Paths};
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
+
+use super::client::RequestId;
 
 const ALLOWED_HEADERS: &str =
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key";
@@ -49,6 +51,7 @@ pub async fn frame(
             add_headers(headers, &path, &id, &origin);
             return Ok(req.into_response(answer));
         }
+        req.extensions_mut().insert(RequestId(id.clone()));
         // The connection remembers that this was a HEAD and leaves the body out.
         if method == Method::HEAD {
             req.head_mut().method = Method::GET;

@@ -201,6 +201,25 @@ impl Paging {
         }
     }
 
+    /// The page of rows that were read with one more than `limit`: the last row's key and id stand
+    /// for it where more follow.
+    pub fn cut<T>(
+        &self,
+        mut rows: Vec<T>,
+        total: Option<i64>,
+        key: impl FnOnce(&T) -> (String, i64),
+    ) -> Found<T> {
+        let limit = usize::try_from(self.limit).unwrap_or(0);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let more = rows.last().filter(|_| more).map(key);
+        Found {
+            items: rows,
+            more,
+            total,
+        }
+    }
+
     /// The envelope's `page` member and the `Link` header's value.
     pub fn describe<T>(&self, found: &Found<T>) -> (PageInfo, Option<String>) {
         let total = found.total.filter(|_| self.exact);

@@ -8,6 +8,7 @@ use actix_web::{FromRequest, HttpRequest};
 use chrono::NaiveDate;
 use percent_encoding::percent_decode;
 
+use crate::clock::SiteZone;
 use crate::db::Timestamp;
 use crate::error::{ApiError, Code, Fault, FaultCode};
 
@@ -281,6 +282,24 @@ pub enum DayOrInstant {
     Day(NaiveDate),
     /// An instant.
     Instant(Timestamp),
+}
+
+impl DayOrInstant {
+    /// The instant from which on: a day's first.
+    pub fn lower(self, zone: SiteZone) -> Timestamp {
+        match self {
+            Self::Day(day) => zone.start_of_day(day),
+            Self::Instant(at) => at,
+        }
+    }
+
+    /// The instant before which: after a day's last.
+    pub fn upper(self, zone: SiteZone) -> Timestamp {
+        match self {
+            Self::Day(day) => zone.end_of_day(day),
+            Self::Instant(at) => at,
+        }
+    }
 }
 
 fn parse_day(text: &str) -> Option<NaiveDate> {

@@ -44,6 +44,8 @@ fn code_of(operation: &str, status: u16) -> Option<Code> {
     let special = match (operation, status) {
         ("login", 401) => Some(Code::InvalidCredentials),
         ("refreshTokens", 401) => Some(Code::InvalidRefreshToken),
+        ("createUser", 409) => Some(Code::EmailTaken),
+        ("updateUser" | "deleteUser", 409) => Some(Code::LastAdmin),
         ("refreshTokens", 409) => Some(Code::RefreshTokenUsed),
         ("moveSection", 409) => Some(Code::SectionCycle),
         ("deleteSection", 409) => Some(Code::SectionNotEmpty),

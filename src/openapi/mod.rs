@@ -29,7 +29,7 @@ const EXAMPLES: &str = include_str!("../../openapi/examples.json");
     info(
         title = "Lanmu",
         description = "Lanmu (栏目) is a headless content API for portals and news sites: articles, the sections they stand in, and exact hit counts of both.\n\n\
-            **Delivery** (`/v1/…`) is anonymous, cacheable and only ever sees what is public. **Management** (`/v1/admin/…`) needs an access token from `POST /v1/auth/login`.\n\n\
+            **Delivery** (`/v1/…`) is anonymous, cacheable and only ever sees what is public. **Management** (`/v1/admin/…`) needs an access token from `POST /v1/auth/login`, or an API key.\n\n\
             Instants are RFC 3339, in UTC in answers. Days are `YYYY-MM-DD` in the site's time zone. Errors are problem documents (RFC 9457). Lists are paged by number or by cursor and carry `Link`. `HEAD` is answered wherever `GET` is. Unknown members and parameters are refused. Every answer has `X-Request-Id`; the request's own is kept.",
         contact(name = "The Lanmu project", url = "https://lanmu.example/"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
@@ -40,7 +40,8 @@ const EXAMPLES: &str = include_str!("../../openapi/examples.json");
         (name = "sections", description = "The tree of sections, as readers see it"),
         (name = "articles", description = "Articles, as readers see them"),
         (name = "hits", description = "Views recorded and counts read"),
-        (name = "auth", description = "Sign-in and tokens"),
+        (name = "auth", description = "Sign-in, tokens, one's own account"),
+        (name = "manage access", description = "Accounts, API keys, the audit log"),
         (name = "manage sections", description = "The tree of sections, as its editors see it"),
         (name = "manage articles", description = "Articles, as their editors see them"),
         (name = "manage hits", description = "Counts with their ledgers"),
@@ -51,6 +52,7 @@ const EXAMPLES: &str = include_str!("../../openapi/examples.json");
 struct Base;
 
 pub(super) const BEARER: &str = "bearer";
+pub(super) const API_KEY: &str = "api_key";
 
 /// `*`, or entity tags separated by commas; none match nothing.
 pub(super) const IF_MATCH: &str = r#"^(\*|(W/)?"[^",]*"(, *(W/)?"[^",]*")*)?$"#;
@@ -70,6 +72,16 @@ pub fn document() -> utoipa::openapi::OpenApi {
                 .scheme(HttpAuthScheme::Bearer)
                 .bearer_format("JWT")
                 .description(Some("The access token of `POST /v1/auth/login`"))
+                .build(),
+        ),
+    );
+    components.add_security_scheme(
+        API_KEY,
+        SecurityScheme::Http(
+            HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .bearer_format("lanmu_…")
+                .description(Some("An API key of `POST /v1/admin/api-keys`"))
                 .build(),
         ),
     );

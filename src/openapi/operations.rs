@@ -9,10 +9,54 @@ use utoipa::openapi::{
     Schema, Type,
 };
 
-use super::{BEARER, IF_MATCH};
+use super::{API_KEY, BEARER, IF_MATCH};
+use crate::auth::access::permission_of;
+use crate::auth::{Extent, Permission, Role};
 
 /// Operations that answer from memory: they are cached like delivery's, and never 503.
 const STATIC: &[&str] = &["/openapi.json", "/.well-known/jwks.json"];
+
+/// What is managed below a resource, but is none that has a version.
+const UNVERSIONED: &[&str] = &["/hits", "/reset", "/password-reset", "/sessions"];
+
+/// Resources that change without a new version, as when an account signs in: they are never 304.
+const VOLATILE: &[&str] = &["/v1/admin/users/{id}", "/v1/admin/api-keys/{id}"];
+
+/// What an operation with this permission takes: an access token, an API key with the scope, or
+/// either. (For schemes without OAuth the lists name roles, OpenAPI 3.1 §4.8.30.)
+fn requirements(permission: Permission) -> Vec<SecurityRequirement> {
+    let roles = Role::ALL
+        .into_iter()
+        .filter(|role| role.may(permission) != Extent::Nothing);
+    let mut either = vec![SecurityRequirement::new(
+        BEARER,
+        roles.map(|role| role.as_str()),
+    )];
+    if let Some(scope) = permission.row().scope {
+        either.push(SecurityRequirement::new(API_KEY, [scope.as_str()]));
+    }
+    either
+}
+
+/// Who may, in words.
+fn who_may(permission: Permission) -> String {
+    let mut words = Vec::new();
+    for role in Role::ALL {
+        let bounded = match (permission, role) {
+            (_, Role::Admin) | (Permission::OwnAccount, _) => "",
+            _ => " in its sections",
+        };
+        match role.may(permission) {
+            Extent::All => words.push(format!("{role}{bounded}")),
+            Extent::OwnDrafts => words.push(format!("{role} with drafts of its own")),
+            Extent::Nothing => {}
+        }
+    }
+    if let Some(scope) = permission.row().scope {
+        words.push(format!("API keys with `{}`", scope.as_str()));
+    }
+    format!("Who may: {}.", words.join(", "))
+}
 
 /// A body that may be left out is not required; it is no null either, which the derived schema
 /// allows.
@@ -31,15 +75,16 @@ fn settle_optional(body: &mut RequestBody) {
 /// Adds what follows from an operation's shape: security, errors, headers.
 pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operation) {
     let is_managed = path.starts_with("/v1/admin");
-    let needs_token = is_managed || matches!(path, "/v1/auth/me" | "/v1/auth/logout");
+    let permission = permission_of(operation.operation_id.as_deref().unwrap_or_default());
+    let needs_token = permission.is_some();
     let has_path = parameters(operation).any(|p| p.parameter_in == ParameterIn::Path);
     let names_resource =
         parameters(operation).any(|p| matches!(p.name.as_str(), "section" | "parent" | "article"));
     let is_read = *method == HttpMethod::Get;
     let is_delivery_read = is_read && path.starts_with("/v1/") && !needs_token;
     let is_tagged = is_delivery_read || STATIC.contains(&path);
-    let is_versioned =
-        is_managed && has_path && !path.ends_with("/hits") && !path.ends_with("/reset");
+    let is_versioned = is_managed && has_path && !UNVERSIONED.iter().any(|end| path.ends_with(end));
+    let is_tagged_by_version = is_versioned && !VOLATILE.contains(&path);
     let is_list = parameters(operation).any(|p| p.name == "page");
     let has_body = operation.request_body.is_some();
     // Actions without members take an empty object, too.
@@ -47,11 +92,12 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
     if let Some(RefOr::T(body)) = &mut operation.request_body {
         settle_optional(body);
     }
-    operation.security = Some(if needs_token {
-        vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]
-    } else {
-        Vec::new()
-    });
+    operation.security = Some(permission.map_or_else(Vec::new, requirements));
+    if let Some(permission) = permission {
+        let text = operation.description.get_or_insert_default();
+        text.push_str("\n\n");
+        text.push_str(&who_may(permission));
+    }
 
     let has_status =
         |operation: &Operation, status: &str| operation.responses.responses.contains_key(status);
@@ -60,10 +106,11 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
         "Faults of the query, of headers or of the body's form, all of a kind at once",
     )];
     if needs_token {
-        problems.push(("401", "No access token, or none that is good"));
-    }
-    if is_managed {
-        problems.push(("403", "The account's role does not allow that"));
+        problems.push(("401", "No access token or API key, or none that is good"));
+        problems.push((
+            "403",
+            "The account's role, the key's scopes or the sections of either do not allow that",
+        ));
     }
     if has_path || (is_delivery_read && names_resource) {
         problems.push((
@@ -129,6 +176,7 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
                         .headers
                         .insert("Retry-After".to_owned(), RefOr::T(seconds));
                 }
+                "201" if has_path && !is_versioned => {}
                 "201" => {
                     add_header(response, "Location", "Where the resource is");
                     add_header(response, "ETag", "The version, in quotes");
@@ -162,7 +210,7 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
     }
     if is_tagged {
         add_not_modified(operation, "Strong entity tag, its own per coding");
-    } else if is_versioned && is_read {
+    } else if is_tagged_by_version && is_read {
         add_not_modified(operation, "The version, in quotes");
     }
     if is_read && path.contains("{ref}") {

@@ -15,10 +15,10 @@ use crate::http::params::{FromParams, Params, Reader};
 use crate::http::precondition::Conditional;
 use crate::http::reference::Ref;
 
-use super::SectionId;
 use super::handlers::{page, read_reference};
 use super::store::{self, Among, Edits, NewSection};
 use super::wire::{ManagedSection, ManagedSectionList, SectionCreate, SectionMove, SectionPatch};
+use super::{Reach, SectionId};
 
 const MAX_NAME: usize = 200;
 const MAX_DESCRIPTION: usize = 2000;
@@ -65,14 +65,14 @@ impl FromParams for ListQuery {
 
 /// List all sections
 ///
-/// Every section, hidden ones too, in tree order.
+/// Every section that the caller works in, hidden ones too, in tree order.
 #[utoipa::path(
     tag = "manage sections", operation_id = "listManagedSections", params(ListParams, PagingParams),
     responses((status = 200, description = "A page of sections", body = ManagedSectionList)),
 )]
 #[get("/v1/admin/sections")]
 pub async fn list(
-    _: Can<ReadContent>,
+    caller: Can<ReadContent>,
     app: Data<App>,
     query: Params<ListQuery>,
 ) -> ApiResult<HttpResponse> {
@@ -81,12 +81,14 @@ pub async fn list(
         .db
         .read(move |conn| {
             let tree = store::tree(conn)?;
+            let reach = Reach::of(&caller.caller, &tree);
             let parent = match &query.parent {
-                Some(reference) => Some(super::any_filter(conn, &tree, "parent", reference)?.id),
+                Some(reference) => Some(reach.filter(conn, &tree, "parent", reference)?.id),
                 None => None,
             };
             let rows = tree.rows().iter().filter(|row| {
-                parent.is_none_or(|parent| row.parent_id == Some(parent))
+                reach.covers(row.id)
+                    && parent.is_none_or(|parent| row.parent_id == Some(parent))
                     && query.depth.is_none_or(|depth| row.depth == depth)
                     && query.visible.is_none_or(|visible| row.visible == visible)
             });
@@ -113,18 +115,18 @@ pub async fn list(
 )]
 #[post("/v1/admin/sections")]
 pub async fn create(
-    _: Can<WriteSections>,
+    caller: Can<WriteSections>,
     app: Data<App>,
     _: Params<()>,
     body: Body<SectionCreate>,
 ) -> ApiResult<HttpResponse> {
-    let now = app.clock.now();
+    let by = caller.caller.by(app.clock.now());
     let row = app
         .db
         .write(move |conn| {
             let mut check = Check::default();
             let new = checked_create(&mut check, body.0);
-            store::create(conn, new, check, now)
+            store::create(conn, new, check, &by)
         })
         .await?;
     let location = format!("/v1/admin/sections/{}", row.id);
@@ -229,14 +231,22 @@ impl Common {
 )]
 #[get("/v1/admin/sections/{id}")]
 pub async fn read(
-    _: Can<ReadContent>,
+    caller: Can<ReadContent>,
     app: Data<App>,
     req: HttpRequest,
     id: SectionId,
     _: Params<()>,
 ) -> ApiResult<HttpResponse> {
     let id = id.0;
-    let row = app.db.read(move |conn| store::find(conn, id)).await?;
+    let row = app
+        .db
+        .read(move |conn| {
+            let row = store::find(conn, id)?;
+            let tree = store::tree(conn)?;
+            Reach::of(&caller.caller, &tree).check(&row)?;
+            Ok::<_, ApiError>(row)
+        })
+        .await?;
     managed::read(&req, &ManagedSection::from(&row), row.version)
 }
 
@@ -262,7 +272,7 @@ pub async fn read(
 )]
 #[patch("/v1/admin/sections/{id}")]
 pub async fn patch(
-    _: Can<WriteSections>,
+    caller: Can<WriteSections>,
     app: Data<App>,
     id: SectionId,
     asked: Conditional,
@@ -270,7 +280,7 @@ pub async fn patch(
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match.required()?;
     let id = id.0;
-    let (body, now) = (body.0, app.clock.now());
+    let (body, by) = (body.0, caller.caller.by(app.clock.now()));
     let row = app
         .db
         .write(move |conn| {
@@ -310,7 +320,7 @@ pub async fn patch(
             };
             let edits = common.apply(&mut check, current);
             check.finish()?;
-            store::update(conn, &row, edits, slug, now)
+            store::update(conn, &row, edits, slug, &by)
         })
         .await?;
     managed::ok(&ManagedSection::from(&row), row.version)
@@ -356,18 +366,18 @@ impl FromParams for DeleteQuery {
 )]
 #[delete("/v1/admin/sections/{id}")]
 pub async fn delete(
-    _: Can<WriteSections>,
+    caller: Can<WriteSections>,
     app: Data<App>,
     id: SectionId,
     asked: Conditional<DeleteQuery>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
     let id = id.0;
-    let (move_to, now) = (asked.query.move_to, app.clock.now());
+    let (move_to, by) = (asked.query.move_to, caller.caller.by(app.clock.now()));
     app.db
         .write(move |conn| {
             if_match.check(store::find(conn, id)?.version)?;
-            store::delete(conn, id, move_to, now)
+            store::delete(conn, id, move_to, &by)
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())
@@ -388,7 +398,7 @@ pub async fn delete(
 )]
 #[post("/v1/admin/sections/{id}/move")]
 pub async fn move_section(
-    _: Can<WriteSections>,
+    caller: Can<WriteSections>,
     app: Data<App>,
     id: SectionId,
     asked: Conditional,
@@ -419,12 +429,12 @@ pub async fn move_section(
         }
     };
     check.finish()?;
-    let (parent_id, now) = (body.parent_id.given(), app.clock.now());
+    let (parent_id, by) = (body.parent_id.given(), caller.caller.by(app.clock.now()));
     let row = app
         .db
         .write(move |conn| {
             if_match.check(store::find(conn, id)?.version)?;
-            store::move_to(conn, id, parent_id, among, now)
+            store::move_to(conn, id, parent_id, among, &by)
         })
         .await?;
     managed::ok(&ManagedSection::from(&row), row.version)

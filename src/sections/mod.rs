@@ -6,6 +6,7 @@
 
 mod admin;
 mod handlers;
+mod reach;
 pub mod store;
 mod tree;
 pub mod wire;
@@ -13,11 +14,12 @@ pub mod wire;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::db::Conn;
-use crate::error::{ApiError, ApiResult, FaultCode};
+use crate::error::{ApiError, ApiResult};
 use crate::http::reference::{Ref, moved};
 use crate::slugs::{self, Resource};
 
 pub use handlers::read_reference;
+pub use reach::{Reach, check_exist, not_yours};
 pub use tree::{SectionRow, Tree};
 
 crate::path_id! {
@@ -78,19 +80,4 @@ fn find_shown<'a>(
         .filter(|row| row.shown)
         .ok_or_else(missing)?;
     Ok((row, target.is_old))
-}
-
-/// The section that a management filter names; a fault of that parameter where there is none.
-pub fn any_filter<'a>(
-    conn: &mut Conn,
-    tree: &'a Tree,
-    parameter: &str,
-    reference: &Ref,
-) -> ApiResult<&'a SectionRow> {
-    let target = slugs::resolve(conn, Resource::Section, reference)?;
-    let row = target.and_then(|target| tree.get(target.id));
-    row.ok_or_else(|| {
-        let detail = format!("{parameter} names no section");
-        ApiError::bad_parameter(parameter, FaultCode::DoesNotExist, detail)
-    })
 }

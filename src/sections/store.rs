@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::articles;
 use crate::articles::wire::Cover;
+use crate::audit::{self, By, Entry, Event};
 use crate::db::schema::{article_also, articles as articles_table, sections};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
@@ -12,6 +13,7 @@ use crate::http::reference::Slug;
 use crate::slugs::{self, Resource};
 
 use super::tree::{SectionRow, Tree};
+use super::wire::ManagedSection;
 
 /// The most sections of a site.
 pub const MAX_SECTIONS: usize = 10_000;
@@ -67,9 +69,9 @@ pub fn create(
     conn: &mut Conn,
     new: NewSection,
     mut check: Check,
-    now: Timestamp,
+    by: &By,
 ) -> ApiResult<SectionRow> {
-    let tree = tree(conn)?;
+    let (tree, now) = (tree(conn)?, by.now);
     if tree.rows().len() >= MAX_SECTIONS {
         let detail = format!("is one too many: a site has at most {MAX_SECTIONS} sections");
         check.fault("/name", FaultCode::TreeTooLarge, detail);
@@ -117,7 +119,9 @@ pub fn create(
     order.insert(usize::try_from(position).unwrap_or(0), id);
     set_order(conn, &order)?;
     settle(conn, &tree, now)?;
-    find(conn, id)
+    let row = find(conn, id)?;
+    tell(conn, by, Event::SectionCreated, None, Some(&row))?;
+    Ok(row)
 }
 
 /// Changes a section's own members. A new slug re-paths the subtree and keeps the old one leading
@@ -127,9 +131,9 @@ pub fn update(
     row: &SectionRow,
     edits: Edits,
     slug: Option<Slug>,
-    now: Timestamp,
+    by: &By,
 ) -> ApiResult<SectionRow> {
-    let before = tree(conn)?;
+    let (before, now) = (tree(conn)?, by.now);
     let slug = slug.filter(|slug| slug.as_str() != row.slug);
     if let Some(slug) = &slug {
         check_slug(conn, slug, Some(row.id))?;
@@ -152,7 +156,9 @@ pub fn update(
         ))
         .execute(conn)?;
     settle(conn, &before, now)?;
-    find(conn, row.id)
+    let is = find(conn, row.id)?;
+    tell(conn, by, Event::SectionUpdated, Some(row), Some(&is))?;
+    Ok(is)
 }
 
 /// Where a section is moved to.
@@ -172,9 +178,9 @@ pub fn move_to(
     id: i64,
     parent_id: Option<i64>,
     among: Among,
-    now: Timestamp,
+    by: &By,
 ) -> ApiResult<SectionRow> {
-    let tree = tree(conn)?;
+    let (was, tree, now) = (find(conn, id)?, tree(conn)?, by.now);
     if parent_id.is_some_and(|parent| tree.is_within(parent, id)) {
         return Err(ApiError::new(
             Code::SectionCycle,
@@ -210,12 +216,30 @@ pub fn move_to(
         .execute(conn)?;
     set_order(conn, &order)?;
     settle(conn, &tree, now)?;
-    find(conn, id)
+    let row = find(conn, id)?;
+    tell(conn, by, Event::SectionMoved, Some(&was), Some(&row))?;
+    Ok(row)
+}
+
+fn tell(
+    conn: &mut Conn,
+    by: &By,
+    event: Event,
+    was: Option<&SectionRow>,
+    is: Option<&SectionRow>,
+) -> ApiResult<()> {
+    let Some(id) = was.or(is).map(|row| row.id) else {
+        return Ok(());
+    };
+    let wire = |row: Option<&SectionRow>| row.map(ManagedSection::from);
+    let changes = audit::between(wire(was).as_ref(), wire(is).as_ref());
+    let entry = Entry::new(event, audit::Resource::Section, id).with(changes);
+    Ok(audit::record(conn, by, entry)?)
 }
 
 /// Deletes a section. One that holds articles or sections needs a section to move them to.
-pub fn delete(conn: &mut Conn, id: i64, move_to: Option<i64>, now: Timestamp) -> ApiResult<()> {
-    let tree = tree(conn)?;
+pub fn delete(conn: &mut Conn, id: i64, move_to: Option<i64>, by: &By) -> ApiResult<()> {
+    let (was, tree, now) = (find(conn, id)?, tree(conn)?, by.now);
     let children = tree.children(Some(id)).to_vec();
     match move_to {
         Some(target) => {
@@ -273,7 +297,7 @@ pub fn delete(conn: &mut Conn, id: i64, move_to: Option<i64>, now: Timestamp) ->
             settle(conn, &tree, now)?;
         }
     }
-    Ok(())
+    tell(conn, by, Event::SectionDeleted, Some(&was), None)
 }
 
 fn holds_articles(conn: &mut Conn, id: i64) -> QueryResult<bool> {

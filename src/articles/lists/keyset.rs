@@ -71,22 +71,16 @@ pub(super) fn after<K: CursorKey>(paging: &Paging) -> ApiResult<Option<(K, i64)>
     }
 }
 
-/// Cuts the look-ahead row off a page's rows.
+/// The ids of a page's rows, and the key of the last one where more follow.
 pub(super) fn found<K: CursorKey>(
-    mut rows: Vec<(i64, K)>,
+    rows: Vec<(i64, K)>,
     paging: &Paging,
     total: Option<i64>,
 ) -> Found<i64> {
-    let limit = usize::try_from(paging.limit).unwrap_or(0);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let last = rows
-        .last()
-        .filter(|_| more)
-        .map(|(id, key)| (key.encode(), *id));
+    let cut = paging.cut(rows, total, |(id, key)| (key.encode(), *id));
     Found {
-        items: rows.into_iter().map(|(id, _)| id).collect(),
-        more: last,
-        total,
+        items: cut.items.into_iter().map(|(id, _)| id).collect(),
+        more: cut.more,
+        total: cut.total,
     }
 }

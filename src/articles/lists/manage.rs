@@ -21,6 +21,8 @@ pub struct ManagedFilter {
     pub shared: Filter,
     /// The section and, unless only it is wanted, those below it.
     pub section_ids: Option<Vec<i64>>,
+    /// The sections that the caller works in; `None`: all.
+    pub reach: Option<Vec<i64>>,
     /// The state that time has made.
     pub status: Option<Status>,
     /// Who made it.
@@ -101,6 +103,9 @@ pub fn managed_articles<'a>(
                 .eq_any(ids)
                 .or(articles::id.eq_any(also)),
         );
+    }
+    if let Some(ids) = &filter.reach {
+        query = query.filter(articles::section_id.eq_any(ids));
     }
     if let Some(status) = filter.status {
         let stored = articles::status.eq(status.as_str());

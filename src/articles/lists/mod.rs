@@ -12,12 +12,10 @@ use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
 
 use crate::articles::store::{KEYWORD, TAG};
-use crate::clock::SiteZone;
 use crate::db::schema::{article_terms, articles, listings};
 use crate::db::{Conn, MultiBackend, Timestamp};
 use crate::error::ApiResult;
 use crate::http::paging::{Found, Paging};
-use crate::http::params::DayOrInstant;
 use crate::visibility::{SITE, is_public};
 use keyset::{after, found, keyset};
 
@@ -46,24 +44,6 @@ pub struct Filter {
     /// Exclusive.
     pub published_before: Option<Timestamp>,
     pub ids: Option<Vec<i64>>,
-}
-
-impl Filter {
-    /// The instant from which on: a day's first.
-    pub fn lower(bound: DayOrInstant, zone: SiteZone) -> Timestamp {
-        match bound {
-            DayOrInstant::Day(day) => zone.start_of_day(day),
-            DayOrInstant::Instant(at) => at,
-        }
-    }
-
-    /// The instant before which: after a day's last.
-    pub fn upper(bound: DayOrInstant, zone: SiteZone) -> Timestamp {
-        match bound {
-            DayOrInstant::Day(day) => zone.end_of_day(day),
-            DayOrInstant::Instant(at) => at,
-        }
-    }
 }
 
 /// Which way a list runs.

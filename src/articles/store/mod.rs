@@ -1,6 +1,7 @@
 //! Every write of articles, and the rows behind them.
 
 mod places;
+mod tell;
 mod write;
 
 use std::collections::HashMap;
@@ -9,9 +10,12 @@ use diesel::prelude::*;
 
 use crate::articles::rules::Status;
 use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Seo, Source};
+use crate::audit::By;
+use crate::auth::Caller;
 use crate::db::schema::{article_also, article_details, articles};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult};
+use crate::sections::Reach;
 
 pub use places::{KEYWORD, SectionCount, TAG, counts, ids_in_sections, move_all, relist};
 pub use write::{create, delete, publish, take, update};
@@ -195,11 +199,22 @@ pub fn also_in(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Vec<i64
     Ok(found)
 }
 
-/// Who writes, and when.
-#[derive(Debug, Clone, Copy)]
+/// Who writes, when, and where that may be.
+#[derive(Debug, Clone)]
 pub struct Writer {
-    /// The account.
-    pub user_id: Option<i64>,
-    /// The instant.
-    pub now: Timestamp,
+    /// Who and when.
+    pub by: By,
+    /// The sections that it may write to.
+    pub reach: Reach,
+}
+
+impl Writer {
+    /// This caller at this instant.
+    pub fn new(conn: &mut Conn, caller: &Caller, now: Timestamp) -> ApiResult<Self> {
+        let tree = crate::sections::store::tree(conn)?;
+        Ok(Self {
+            by: caller.by(now),
+            reach: Reach::of(caller, &tree),
+        })
+    }
 }

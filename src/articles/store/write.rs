@@ -2,15 +2,17 @@
 
 use diesel::prelude::*;
 
+use crate::audit::{By, Event};
 use crate::db::schema::{article_details, articles};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::fields::Check;
 use crate::http::reference::Slug;
-use crate::sections::Tree;
+use crate::sections::{Reach, SectionRow, Tree, not_yours};
 use crate::slugs::{self, Resource};
 
 use super::places::{is_live, list_one, write_also_in, write_terms};
+use super::tell::tell;
 use super::{ArticleRow, DetailsRow, Stored, Writer, find_external};
 use crate::articles::limits::TooComplex;
 use crate::articles::rules::{Action, Status, step};
@@ -23,20 +25,14 @@ pub fn create(
     conn: &mut Conn,
     edits: Edits,
     publication: Option<Publication>,
-    writer: Writer,
+    writer: &Writer,
     mut check: Check,
 ) -> ApiResult<Stored> {
-    let tree = crate::sections::store::tree(conn)?;
-    check_references(&mut check, &tree, &edits);
+    let (tree, by) = (crate::sections::store::tree(conn)?, &writer.by);
+    check_references(&mut check, &tree, &edits, &writer.reach, None)?;
     let rendered = rendered(&mut check, &edits, None);
-    let mut row = new_row(&edits, rendered.as_ref(), writer);
-    release(
-        &mut check,
-        &mut row,
-        publication,
-        shows(&rendered),
-        writer.now,
-    )?;
+    let mut row = new_row(&edits, rendered.as_ref(), by);
+    release(&mut check, &mut row, publication, shows(&rendered), by.now)?;
     check.finish()?;
     check_external_id(conn, edits.external_id.as_deref(), None)?;
     let slug = match edits.slug.as_deref().and_then(Slug::parse) {
@@ -64,11 +60,13 @@ pub fn create(
     write_also_in(conn, row.id, &also_in)?;
     write_terms(conn, &row)?;
     list_one(conn, &tree, &row, &also_in)?;
-    Ok(Stored {
+    let stored = Stored {
         row,
         details,
         also_in,
-    })
+    };
+    tell(conn, by, Event::ArticleCreated, None, Some(&stored))?;
+    Ok(stored)
 }
 
 /// Replaces an article's editable members; with `publication`, publishes it in the same breath.
@@ -78,12 +76,12 @@ pub fn update(
     was: &Stored,
     edits: Edits,
     publication: Option<Publication>,
-    writer: Writer,
+    writer: &Writer,
     mut check: Check,
 ) -> ApiResult<Stored> {
-    let (id, now) = (was.row.id, writer.now);
+    let (id, by, now) = (was.row.id, &writer.by, writer.by.now);
     let tree = crate::sections::store::tree(conn)?;
-    check_references(&mut check, &tree, &edits);
+    check_references(&mut check, &tree, &edits, &writer.reach, Some(was))?;
     let rendered = rendered(&mut check, &edits, Some(was));
     let stays = was.row.section_id == edits.section_id;
     let mut row = ArticleRow {
@@ -94,7 +92,11 @@ pub fn update(
         created_by: was.row.created_by,
         created_at: was.row.created_at,
         version: was.row.version + 1,
-        ..new_row(&edits, rendered.as_ref(), writer)
+        ..new_row(&edits, rendered.as_ref(), by)
+    };
+    let event = match publication {
+        Some(_) => Event::ArticlePublished,
+        None => Event::ArticleUpdated,
     };
     release(&mut check, &mut row, publication, shows(&rendered), now)?;
     check.finish()?;
@@ -123,11 +125,13 @@ pub fn update(
         write_terms(conn, &row)?;
     }
     list_one(conn, &tree, &row, &also_in)?;
-    Ok(Stored {
+    let is = Stored {
         row,
         details,
         also_in,
-    })
+    };
+    tell(conn, by, event, Some(was), Some(&is))?;
+    Ok(is)
 }
 
 /// The body rendered; what is unchanged isn't rendered anew.
@@ -172,11 +176,11 @@ pub(super) fn shows(rendered: &Option<Rendered>) -> bool {
 /// undo the publishing at once.
 pub fn publish(
     conn: &mut Conn,
-    was: Stored,
+    was: &Stored,
     publication: Publication,
-    now: Timestamp,
+    by: &By,
 ) -> ApiResult<Stored> {
-    let mut stored = was;
+    let (mut stored, now) = (was.clone(), by.now);
     stored.row.status = stored.row.status_at(now).as_str().to_owned();
     stored.row.expires_at = stored.row.expires_at.filter(|end| *end > now);
     let shows = match (&stored.details.html, &stored.details.text) {
@@ -186,16 +190,30 @@ pub fn publish(
     let mut check = Check::default();
     release(&mut check, &mut stored.row, Some(publication), shows, now)?;
     check.finish()?;
-    save_status(conn, stored, now)
+    let is = save_status(conn, stored, now)?;
+    tell(conn, by, Event::ArticlePublished, Some(was), Some(&is))?;
+    Ok(is)
 }
 
 /// Takes an article through a step of its life that needs nothing but its state.
-pub fn take(conn: &mut Conn, was: Stored, action: Action, now: Timestamp) -> ApiResult<Stored> {
-    let mut stored = was;
+pub fn take(conn: &mut Conn, was: &Stored, action: Action, by: &By) -> ApiResult<Stored> {
+    let (mut stored, now) = (was.clone(), by.now);
     if let Some(to) = step(stored.row.status_at(now), action, now)? {
         stored.row.status = to.as_str().to_owned();
     }
-    save_status(conn, stored, now)
+    let is = save_status(conn, stored, now)?;
+    tell(conn, by, event_of(action), Some(was), Some(&is))?;
+    Ok(is)
+}
+
+fn event_of(action: Action) -> Event {
+    match action {
+        Action::Publish(_) => Event::ArticlePublished,
+        Action::Unpublish => Event::ArticleUnpublished,
+        Action::Trash => Event::ArticleTrashed,
+        Action::Restore => Event::ArticleRestored,
+        Action::Delete => Event::ArticleDeleted,
+    }
 }
 
 fn save_status(conn: &mut Conn, mut stored: Stored, now: Timestamp) -> ApiResult<Stored> {
@@ -212,15 +230,15 @@ fn save_status(conn: &mut Conn, mut stored: Stored, now: Timestamp) -> ApiResult
 
 /// Deletes an article in the trash for good. Its hit counts stay in their own tables, and its id is
 /// never used again.
-pub fn delete(conn: &mut Conn, was: &Stored, now: Timestamp) -> ApiResult<()> {
-    step(was.row.status_at(now), Action::Delete, now)?;
+pub fn delete(conn: &mut Conn, was: &Stored, by: &By) -> ApiResult<()> {
+    step(was.row.status_at(by.now), Action::Delete, by.now)?;
     diesel::delete(articles::table.find(was.row.id)).execute(conn)?;
     slugs::forget(conn, Resource::Article, was.row.id)?;
-    Ok(())
+    tell(conn, by, event_of(Action::Delete), Some(was), None)
 }
 
 /// The row of these members, but for the slug.
-fn new_row(edits: &Edits, rendered: Option<&Rendered>, writer: Writer) -> ArticleRow {
+fn new_row(edits: &Edits, rendered: Option<&Rendered>, by: &By) -> ArticleRow {
     ArticleRow {
         id: 0,
         section_id: edits.section_id,
@@ -246,12 +264,12 @@ fn new_row(edits: &Edits, rendered: Option<&Rendered>, writer: Writer) -> Articl
         status: Status::Draft.as_str().to_owned(),
         published_at: edits.published_at,
         expires_at: edits.expires_at,
-        dated_at: writer.now,
+        dated_at: by.now,
         live: false,
         word_count: rendered.map_or(0, |rendered| rendered.words),
-        created_by: writer.user_id,
-        created_at: writer.now,
-        updated_at: writer.now,
+        created_by: by.actor.user_id(),
+        created_at: by.now,
+        updated_at: by.now,
         version: 1,
     }
 }
@@ -333,14 +351,43 @@ fn release(
     Ok(())
 }
 
-fn check_references(check: &mut Check, tree: &Tree, edits: &Edits) {
+/// Checks the sections that an article is to stand in: each exists, and the writer may put the
+/// article there or it is there already. 403 for one that the writer sees but has no part in; one
+/// that it must not know of counts as missing.
+fn check_references(
+    check: &mut Check,
+    tree: &Tree,
+    edits: &Edits,
+    reach: &Reach,
+    was: Option<&Stored>,
+) -> ApiResult<()> {
+    let stands_in =
+        |id: i64| was.is_some_and(|was| was.row.section_id == id || was.also_in.contains(&id));
+    let find = |id: i64| {
+        let may_know = |row: &&SectionRow| row.shown || reach.covers(id) || stands_in(id);
+        tree.get(id).filter(may_know)
+    };
+    let may_use = |id: i64| {
+        if find(id).is_none() || reach.covers(id) || stands_in(id) {
+            Ok(())
+        } else {
+            Err(not_yours())
+        }
+    };
     let section_is_given = !check.has_fault_at("/section_id");
-    if section_is_given && tree.get(edits.section_id).is_none() {
-        check.fault("/section_id", FaultCode::DoesNotExist, "names no section");
+    if section_is_given {
+        // It must be in reach wherever the article stood: also_in alone gives no part in it.
+        if find(edits.section_id).is_some() && !reach.covers(edits.section_id) {
+            return Err(not_yours());
+        }
+        if find(edits.section_id).is_none() {
+            check.fault("/section_id", FaultCode::DoesNotExist, "names no section");
+        }
     }
     for (index, id) in edits.also_in.iter().enumerate() {
         let pointer = format!("/also_in/{index}");
-        if tree.get(*id).is_none() {
+        may_use(*id)?;
+        if find(*id).is_none() {
             check.fault(
                 &pointer,
                 FaultCode::DoesNotExist,
@@ -354,6 +401,7 @@ fn check_references(check: &mut Check, tree: &Tree, edits: &Edits) {
             );
         }
     }
+    Ok(())
 }
 
 fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>) -> ApiResult<()> {

@@ -3,9 +3,11 @@
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
+use serde_json::Value;
 
+use crate::audit::{self, By, Change, Entry, Event, Resource};
+use crate::db::Conn;
 use crate::db::schema::{articles as articles_table, hit_days, hit_entries, hit_totals};
-use crate::db::{Conn, Timestamp};
 use crate::http::paging::{Found, Paging};
 
 use super::record::lock_totals;
@@ -50,19 +52,12 @@ pub fn managed_page_ids(
         ManagedSort::LeastViewed => all().order((hits().asc(), articles_table::id.asc())),
         ManagedSort::ArticleId => all().order((articles_table::id.asc(), articles_table::id.asc())),
     };
-    let mut items: Vec<i64> = query
+    let items = query
         .select(articles_table::id)
         .limit(paging.limit + 1)
         .offset(paging.offset())
         .load(conn)?;
-    let more = i64::try_from(items.len()).unwrap_or(i64::MAX) > paging.limit;
-    items.truncate(usize::try_from(paging.limit).unwrap_or(0));
-    let last = items.last().filter(|_| more).map(|id| (String::new(), *id));
-    Ok(Found {
-        items,
-        more: last,
-        total,
-    })
+    Ok(paging.cut(items, total, |id| (String::new(), *id)))
 }
 
 /// What is done to a count by hand.
@@ -80,23 +75,26 @@ pub fn correct(
     article_id: i64,
     correction: Correction,
     reason: Option<&str>,
-    user_id: i64,
-    now: Timestamp,
+    by: &By,
 ) -> QueryResult<()> {
     lock_totals(conn, article_id)?;
-    let total = |conn: &mut Conn| -> QueryResult<i64> {
+    let parts = |conn: &mut Conn| -> QueryResult<(i64, i64, i64)> {
         hit_totals::table
             .find(article_id)
-            .select(hit_totals::baseline + hit_totals::counted + hit_totals::adjusted)
+            .select((
+                hit_totals::baseline,
+                hit_totals::counted,
+                hit_totals::adjusted,
+            ))
             .first(conn)
     };
-    let before = total(conn)?;
-    let kind = match correction {
+    let before = parts(conn)?;
+    let (kind, event) = match correction {
         Correction::Baseline(baseline) => {
             diesel::update(hit_totals::table.find(article_id))
                 .set(hit_totals::baseline.eq(baseline))
                 .execute(conn)?;
-            "baseline"
+            ("baseline", Event::HitsBaselineSet)
         }
         Correction::Reset => {
             diesel::update(hit_totals::table.find(article_id))
@@ -107,20 +105,29 @@ pub fn correct(
                 .execute(conn)?;
             diesel::delete(hit_days::table.filter(hit_days::article_id.eq(article_id)))
                 .execute(conn)?;
-            "reset"
+            ("reset", Event::HitsReset)
         }
     };
-    let after = total(conn)?;
+    let after = parts(conn)?;
+    let sum = |(baseline, counted, adjusted): (i64, i64, i64)| baseline + counted + adjusted;
     diesel::insert_into(hit_entries::table)
         .values((
             hit_entries::article_id.eq(article_id),
             hit_entries::kind.eq(kind),
-            hit_entries::delta.eq(after - before),
-            hit_entries::total_after.eq(after),
+            hit_entries::delta.eq(sum(after) - sum(before)),
+            hit_entries::total_after.eq(sum(after)),
             hit_entries::reason.eq(reason),
-            hit_entries::user_id.eq(user_id),
-            hit_entries::created_at.eq(now),
+            hit_entries::user_id.eq(by.actor.user_id()),
+            hit_entries::created_at.eq(by.now),
         ))
         .execute(conn)?;
-    Ok(())
+    let mut changes = vec![
+        Change::new("baseline", before.0, after.0),
+        Change::new("adjusted", before.2, after.2),
+        Change::new("total", sum(before), sum(after)),
+    ];
+    changes.retain(|change| change.before != change.after);
+    changes.extend(reason.map(|reason| Change::new("reason", Value::Null, reason)));
+    let entry = Entry::new(event, Resource::Article, article_id).with(changes);
+    audit::record(conn, by, entry)
 }

@@ -1,6 +1,7 @@
 //! Lists as editors get them.
 
-use lanmu::auth::{Role, add_user};
+use lanmu::auth::Role;
+use lanmu::users::add_user;
 use reqwest::Method;
 use serde_json::json;
 

@@ -10,8 +10,9 @@ use std::sync::{LazyLock, Mutex, OnceLock};
 use std::time::Duration;
 
 use diesel::prelude::*;
-use lanmu::auth::{Role, add_user};
+use lanmu::auth::Role;
 use lanmu::db::{Conn, dialect};
+use lanmu::users::add_user;
 use tempfile::TempDir;
 
 use super::app::{ADMIN, NOON, PASSWORD};
@@ -134,72 +135,63 @@ pub fn connect(url: &str) -> Conn {
     conn
 }
 
+/// The tables that requests write.
+const WRITTEN: &[&str] = &[
+    "users",
+    "sessions",
+    "refresh_tokens",
+    "password_resets",
+    "api_keys",
+    "audit",
+    "sections",
+    "articles",
+    "article_details",
+    "article_also",
+    "article_terms",
+    "listings",
+    "old_slugs",
+    "hit_totals",
+    "hit_days",
+    "hit_ids",
+    "hit_visits",
+    "hit_entries",
+];
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    line: String,
+}
+
+fn lines(conn: &mut Conn, sql: &str) -> Vec<String> {
+    let found: Vec<Line> = diesel::sql_query(sql)
+        .load(conn)
+        .expect("the rows are read");
+    found.into_iter().map(|row| row.line).collect()
+}
+
+/// Every row of a table as text, sorted.
+fn table_rows(conn: &mut Conn, table: &str) -> Vec<String> {
+    let sql = match conn {
+        Conn::Pg(_) => format!("SELECT t::text AS line FROM {table} t"),
+        Conn::Sqlite(_) => {
+            let columns = format!("SELECT name AS line FROM pragma_table_info('{table}')");
+            let quoted = lines(conn, &columns);
+            let quoted: Vec<String> = quoted.iter().map(|c| format!("quote({c})")).collect();
+            format!("SELECT {} AS line FROM {table}", quoted.join(" || ',' || "))
+        }
+    };
+    let mut found = lines(conn, &sql);
+    found.sort();
+    found
+}
+
 /// The rows of every table that requests write, as text, by the table's name.
 pub fn rows(conn: &mut Conn) -> Vec<(&'static str, Vec<String>)> {
-    use lanmu::articles::store::{ArticleRow, DetailsRow};
-    use lanmu::db::Timestamp;
-    use lanmu::db::schema::*;
-    use lanmu::sections::SectionRow;
-    macro_rules! rows {
-        ($($table:ident: $row:ty),* $(,)?) => {
-            vec![$((stringify!($table), {
-                let found: Vec<$row> = $table::table.load(conn).expect("the rows can be read");
-                let mut lines: Vec<String> = found.iter().map(|row| format!("{row:?}")).collect();
-                lines.sort();
-                lines
-            })),*]
-        };
-    }
-    type Totals = (i64, i64, i64, i64, i64, i64, i64, Option<Timestamp>);
-    type Entry = (
-        i64,
-        i64,
-        String,
-        i64,
-        i64,
-        Option<String>,
-        Option<i64>,
-        Timestamp,
-    );
-    type Listing = (
-        i64,
-        i64,
-        bool,
-        Timestamp,
-        Option<Timestamp>,
-        Timestamp,
-        Vec<u8>,
-        Option<i64>,
-        Option<Timestamp>,
-    );
-    type User = (
-        i64,
-        String,
-        String,
-        String,
-        String,
-        bool,
-        Timestamp,
-        Timestamp,
-        i64,
-    );
-    rows! {
-        users: User,
-        sessions: (i64, i64, Timestamp, Timestamp, Option<Timestamp>),
-        refresh_tokens: (Vec<u8>, i64, Option<Timestamp>),
-        sections: SectionRow,
-        articles: ArticleRow,
-        article_details: DetailsRow,
-        article_also: (i64, i64, i64),
-        article_terms: (String, String, i64),
-        listings: Listing,
-        old_slugs: (String, String, i64, Timestamp),
-        hit_totals: Totals,
-        hit_days: (i64, chrono::NaiveDate, i64),
-        hit_ids: (i64, String, Timestamp),
-        hit_visits: (i64, Vec<u8>, Timestamp),
-        hit_entries: Entry,
-    }
+    WRITTEN
+        .iter()
+        .map(|table| (*table, table_rows(conn, table)))
+        .collect()
 }
 
 fn prepare(url: &str) {

@@ -1,0 +1,133 @@
+//! Queries of the audit log.
+
+use diesel::prelude::*;
+
+use crate::db::schema::audit;
+use crate::db::{Conn, JsonOf, MultiBackend, Timestamp};
+use crate::error::ApiResult;
+use crate::http::paging::{Found, Paging, Place};
+
+use super::{ActorKind, By, Change, Entry, Event, Resource};
+
+/// Adds an entry. Call it in the transaction of what it tells of.
+pub fn record(conn: &mut Conn, by: &By, entry: Entry) -> QueryResult<()> {
+    let actor = &by.actor;
+    diesel::insert_into(audit::table)
+        .values((
+            audit::at.eq(by.now),
+            audit::event.eq(entry.event.as_str()),
+            audit::actor.eq(actor.kind.as_str()),
+            audit::actor_id.eq(actor.id),
+            audit::actor_name.eq(actor.name.as_deref()),
+            audit::address.eq(actor.address.map(|address| address.to_string())),
+            audit::request_id.eq(actor.request_id.as_deref()),
+            audit::resource.eq(entry.resource.map(|(kind, _)| kind.as_str())),
+            audit::resource_id.eq(entry.resource.map(|(_, id)| id)),
+            audit::changes.eq(JsonOf(entry.changes)),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// An entry as it is stored.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = audit)]
+#[allow(
+    missing_docs,
+    reason = "named as the columns, which the migration explains"
+)]
+pub struct AuditRow {
+    pub id: i64,
+    pub at: Timestamp,
+    pub event: String,
+    pub actor: String,
+    pub actor_id: Option<i64>,
+    pub actor_name: Option<String>,
+    pub address: Option<String>,
+    pub request_id: Option<String>,
+    pub resource: Option<String>,
+    pub resource_id: Option<i64>,
+    pub changes: JsonOf<Vec<Change>>,
+}
+
+/// Which entries.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// What happened.
+    pub event: Option<Event>,
+    /// Who did it: the kind.
+    pub actor: Option<ActorKind>,
+    /// Who did it: the id.
+    pub actor_id: Option<i64>,
+    /// To what: the kind.
+    pub resource: Option<Resource>,
+    /// To what: the id.
+    pub resource_id: Option<i64>,
+    /// In which request.
+    pub request_id: Option<String>,
+    /// From which address.
+    pub address: Option<String>,
+    /// From this instant on.
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    pub before: Option<Timestamp>,
+}
+
+impl Filter {
+    fn query(&self) -> audit::BoxedQuery<'_, MultiBackend> {
+        let mut query = audit::table.into_boxed();
+        if let Some(event) = self.event {
+            query = query.filter(audit::event.eq(event.as_str()));
+        }
+        if let Some(actor) = self.actor {
+            query = query.filter(audit::actor.eq(actor.as_str()));
+        }
+        if let Some(id) = self.actor_id {
+            query = query.filter(audit::actor_id.eq(id));
+        }
+        if let Some(resource) = self.resource {
+            query = query.filter(audit::resource.eq(resource.as_str()));
+        }
+        if let Some(id) = self.resource_id {
+            query = query.filter(audit::resource_id.eq(id));
+        }
+        if let Some(id) = &self.request_id {
+            query = query.filter(audit::request_id.eq(id));
+        }
+        if let Some(address) = &self.address {
+            query = query.filter(audit::address.eq(address));
+        }
+        if let Some(from) = self.from {
+            query = query.filter(audit::at.ge(from));
+        }
+        if let Some(before) = self.before {
+            query = query.filter(audit::at.lt(before));
+        }
+        query
+    }
+}
+
+/// A page of entries, the newest first.
+pub fn page(conn: &mut Conn, filter: &Filter, paging: &Paging) -> ApiResult<Found<AuditRow>> {
+    let total = if paging.exact {
+        Some(filter.query().count().get_result(conn)?)
+    } else {
+        None
+    };
+    let mut query = filter.query();
+    if let Place::After(cursor) = &paging.place {
+        query = query.filter(audit::id.lt(cursor.id));
+    }
+    let rows = query
+        .order(audit::id.desc())
+        .limit(paging.limit + 1)
+        .offset(paging.offset())
+        .select(AuditRow::as_select())
+        .load(conn)?;
+    Ok(paging.cut(rows, total, |row| (String::new(), row.id)))
+}
+
+/// Deletes the entries from before this instant, and returns how many.
+pub fn delete_before(conn: &mut Conn, before: Timestamp) -> QueryResult<usize> {
+    diesel::delete(audit::table.filter(audit::at.lt(before))).execute(conn)
+}

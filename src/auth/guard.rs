@@ -1,0 +1,228 @@
+//! Who is calling: the middleware that finds out, and the extractors that hand it on.
+
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
+
+use crate::app::App;
+use crate::audit::{Actor, By};
+use crate::db::Timestamp;
+use crate::error::{ApiError, ApiResult, Code};
+use crate::http::client::Origin;
+use crate::http::frame::{is_management, routed_path};
+
+use super::access::{Extent, Permission, Role, Scope, scopes_may};
+use super::{api_key, store};
+
+/// An authenticated caller.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The account or key.
+    pub identity: Identity,
+    /// The sections that it may work in, with all below them; `None`: everywhere.
+    pub sections: Option<Vec<i64>>,
+    /// Who it is for the audit log.
+    pub actor: Actor,
+}
+
+/// An account or an API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// An account, signed in.
+    Account {
+        /// The account's id.
+        user_id: i64,
+        /// The session that the access token belongs to.
+        session_id: i64,
+        /// The account's role.
+        role: Role,
+    },
+    /// An API key.
+    ApiKey {
+        /// The key's id.
+        id: i64,
+        /// What it is good for.
+        scopes: Vec<Scope>,
+    },
+}
+
+impl Caller {
+    /// How far the permission goes for this caller, within its sections.
+    pub fn extent(&self, permission: Permission) -> Extent {
+        match &self.identity {
+            Identity::Account { role, .. } => role.may(permission),
+            Identity::ApiKey { scopes, .. } => scopes_may(scopes, permission),
+        }
+    }
+
+    /// Refuses what the caller may not do at all, with 403.
+    pub fn check(&self, permission: Permission) -> ApiResult<()> {
+        match self.extent(permission) {
+            Extent::Nothing => Err(self.forbidden()),
+            Extent::OwnDrafts | Extent::All => Ok(()),
+        }
+    }
+
+    fn forbidden(&self) -> ApiError {
+        let detail = match self.identity {
+            Identity::Account { role, .. } => format!("the role {role} does not allow that"),
+            Identity::ApiKey { .. } => "the API key's scopes do not allow that".to_owned(),
+        };
+        ApiError::new(Code::Forbidden, detail)
+    }
+
+    /// The account's id; `None` for an API key.
+    pub fn user_id(&self) -> Option<i64> {
+        match self.identity {
+            Identity::Account { user_id, .. } => Some(user_id),
+            Identity::ApiKey { .. } => None,
+        }
+    }
+
+    /// This caller at this instant, for the audit log.
+    pub fn by(&self, now: Timestamp) -> By {
+        self.actor.at(now)
+    }
+}
+
+/// A permission as a type, for [`Can`].
+pub trait Needs: 'static {
+    /// The permission.
+    const PERMISSION: Permission;
+}
+
+/// Proof that the caller has the permission `P`: a handler takes it as its first argument. 401
+/// without a caller, 403 without the permission. In which sections the caller has it is the
+/// feature's affair.
+#[derive(Debug)]
+pub struct Can<P> {
+    /// Who is calling.
+    pub caller: Caller,
+    permission: PhantomData<P>,
+}
+
+impl<P: Needs> FromRequest for Can<P> {
+    type Error = ApiError;
+    type Future = Ready<ApiResult<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(found(req).and_then(|caller| {
+            caller.check(P::PERMISSION)?;
+            Ok(Self {
+                caller,
+                permission: PhantomData,
+            })
+        }))
+    }
+}
+
+/// The account that is signed in: what an operation on the caller's own account takes. 401 without
+/// a caller, 403 for an API key, which has no account.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The account's id.
+    pub user_id: i64,
+    /// The session that the access token belongs to.
+    pub session_id: i64,
+    /// Who it is for the audit log.
+    pub actor: Actor,
+}
+
+impl FromRequest for SignedIn {
+    type Error = ApiError;
+    type Future = Ready<ApiResult<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(found(req).and_then(|caller| {
+            caller.check(Permission::OwnAccount)?;
+            match caller.identity {
+                Identity::Account {
+                    user_id,
+                    session_id,
+                    ..
+                } => Ok(Self {
+                    user_id,
+                    session_id,
+                    actor: caller.actor,
+                }),
+                Identity::ApiKey { .. } => Err(caller.forbidden()),
+            }
+        }))
+    }
+}
+
+fn found(req: &HttpRequest) -> ApiResult<Caller> {
+    req.extensions()
+        .get::<Caller>()
+        .cloned()
+        .ok_or_else(unauthorized)
+}
+
+pub(super) fn unauthorized() -> ApiError {
+    ApiError::new(
+        Code::Unauthorized,
+        "sign in at POST /v1/auth/login and send the access token, or send an API key",
+    )
+}
+
+/// The paths below the guarded ones that need no caller.
+const OPEN: &[&str] = &["/v1/auth/login", "/v1/auth/refresh", "/v1/auth/reset"];
+
+/// The middleware that lets nobody without a good access token or API key past `/v1/admin` or
+/// `/v1/auth`, before the path, the method or the body is looked at.
+pub async fn guard(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let path = routed_path(req.request());
+    if !is_management(path) || OPEN.contains(&path) {
+        return Ok(next.call(req).await?.map_into_left_body());
+    }
+    match authenticate(&req).await {
+        Ok(caller) => {
+            req.extensions_mut().insert(caller);
+            Ok(next.call(req).await?.map_into_left_body())
+        }
+        Err(error) => {
+            let (request, _) = req.into_parts();
+            Ok(ServiceResponse::from_err(error, request).map_into_right_body())
+        }
+    }
+}
+
+async fn authenticate(req: &ServiceRequest) -> ApiResult<Caller> {
+    let app = req
+        .app_data::<web::Data<App>>()
+        .cloned()
+        .ok_or_else(|| ApiError::Internal("the App is not mounted".to_owned()))?;
+    let token = bearer(req).ok_or_else(unauthorized)?;
+    let (now, origin) = (app.clock.now(), Origin::of(req.request()));
+    if api_key::is_one(token) {
+        return api_key::find_caller(&app, token, origin, now)
+            .await?
+            .ok_or_else(unauthorized);
+    }
+    let claims = app.keys.verify(token, now).ok_or_else(unauthorized)?;
+    let found = app
+        .db
+        .read(move |conn| {
+            let (session, user) = (claims.session_id, claims.user_id);
+            store::find_caller(conn, session, user, &origin, now).map_err(ApiError::from)
+        })
+        .await?;
+    found.ok_or_else(unauthorized)
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750 §2.1).
+fn bearer(req: &ServiceRequest) -> Option<&str> {
+    let mut values = req.headers().get_all(AUTHORIZATION);
+    let value = values.next()?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let is_single = values.next().is_none();
+    (is_single && scheme.eq_ignore_ascii_case("bearer")).then(|| token.trim())
+}
