@@ -2,7 +2,7 @@
 
 use crate::articles::lists;
 use crate::articles::wire::ManagedArticle;
-use crate::audit::{self, By, Entry, Event, Resource};
+use crate::audit::{self, By, Change, Entry, Event, Resource};
 use crate::db::Conn;
 use crate::error::ApiResult;
 
@@ -23,16 +23,15 @@ pub(super) fn tell(
     let wire = |stored: Option<&Stored>| -> Option<ManagedArticle> {
         stored.map(|stored| lists::managed(stored.clone(), by.now))
     };
-    let mut changes = audit::between(wire(was).as_ref(), wire(is).as_ref());
+    let changes = audit::between(wire(was).as_ref(), wire(is).as_ref());
     let is_first_date = match (was, is) {
         (Some(was), Some(_)) => event == Event::ArticlePublished && was.row.published_at.is_none(),
         _ => true,
     };
-    let (dates, others): (Vec<_>, Vec<_>) = changes
-        .drain(..)
-        .partition(|change| change.member == "published_at" && !is_first_date);
-    let is_date_alone = event == Event::ArticleUpdated && others.is_empty();
-    if !(is_date_alone && !dates.is_empty()) {
+    let is_date = |change: &Change| change.member == "published_at" && !is_first_date;
+    let (dates, others): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_date);
+    let only_the_date = event == Event::ArticleUpdated && others.is_empty();
+    if dates.is_empty() || !only_the_date {
         let entry = Entry::new(event, Resource::Article, id).with(others);
         audit::record(conn, by, entry)?;
     }
