@@ -20,6 +20,7 @@ use super::store::{self, Edits, KeyRow};
 use super::wire::{ApiKey, ApiKeyCreate, ApiKeyList, ApiKeyPatch, ApiKeyRotation, ApiKeyShown};
 
 const MAX_NAME: usize = 200;
+const MAX_SCOPES: usize = 20;
 /// The longest that a replaced key stays good, in seconds: a week.
 const MAX_OVERLAP: i64 = 7 * 24 * 3600;
 
@@ -103,6 +104,12 @@ fn checked_edits(
 
 fn check_scopes(check: &mut Check, scopes: Option<Vec<String>>) -> Vec<String> {
     let given = check.required("/scopes", scopes.filter(|scopes| !scopes.is_empty()));
+    let is_too_long = given.as_ref().is_some_and(|names| names.len() > MAX_SCOPES);
+    if is_too_long {
+        let detail = format!("must have at most {MAX_SCOPES} items");
+        check.fault("/scopes", FaultCode::TooMany, detail);
+        return Vec::new();
+    }
     let mut kept: Vec<String> = Vec::new();
     for (index, name) in given.unwrap_or_default().into_iter().enumerate() {
         if Scope::parse(&name).is_none() {

@@ -231,6 +231,11 @@ impl Recorder {
     }
 }
 
+/// Whether it is the beginning of an API key.
+fn is_prefix(text: &str) -> bool {
+    text.starts_with("lanmu_")
+}
+
 /// Puts made-up values in place of those that are random.
 fn veil(value: &mut Value) {
     match value {
@@ -239,6 +244,17 @@ fn veil(value: &mut Value) {
                 match name.as_str() {
                     "access_token" => *value = json!("eyJ0eXAiOiJhdCtqd3QifQ.e30.c2ln"),
                     "refresh_token" => *value = json!("b3BhcXVlIHRva2Vu"),
+                    "token" => *value = json!("b25lLXRpbWUgdG9rZW4"),
+                    "url" if value.as_str().is_some_and(|url| url.contains("reset#")) => {
+                        *value = json!("https://admin.example.com/reset#b25lLXRpbWUgdG9rZW4");
+                    }
+                    "key" => *value = json!("lanmu_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+                    "before" | "after" if value.as_str().is_some_and(is_prefix) => {
+                        *value = json!("lanmu_3q2-7w");
+                    }
+                    "prefix" => *value = json!("lanmu_3q2-7w"),
+                    "address" if value.is_string() => *value = json!("203.0.113.9"),
+                    "request_id" if value.is_string() => *value = json!("0198c2f4a7b0"),
                     "x" => *value = json!("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"),
                     "kid" => *value = json!("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"),
                     _ => veil(value),
@@ -386,12 +402,91 @@ async fn use_everything(recorder: &mut Recorder) {
     recorder
         .call(M::DELETE, "/v1/admin/articles/1/hits", None)
         .await;
+    use_access(recorder).await;
+}
+
+/// Uses every operation of accounts, keys and the audit log once; the last one signs out.
+async fn use_access(recorder: &mut Recorder) {
+    use reqwest::Method as M;
+    let editor = json!({
+        "email": "editor@example.com", "name": "林舟", "role": "editor", "sections": [1],
+    });
+    recorder
+        .call(M::POST, "/v1/admin/users", Some(editor))
+        .await;
+    let change = json!({"sections": [1, 3]});
+    recorder
+        .call(M::PATCH, "/v1/admin/users/2", Some(change))
+        .await;
+    let reset = recorder
+        .call(M::POST, "/v1/admin/users/2/password-reset", None)
+        .await;
+    let new = json!({"token": reset["token"], "password": "a longer pass phrase"});
+    recorder.call(M::POST, "/v1/auth/reset", Some(new)).await;
+    let key = json!({
+        "name": "weather service", "scopes": ["content:read", "content:write"], "sections": [3],
+        "expires_at": "2027-01-31T00:00:00+08:00",
+    });
+    recorder
+        .call(M::POST, "/v1/admin/api-keys", Some(key))
+        .await;
+    let change = json!({"scopes": ["content:read"]});
+    recorder
+        .call(M::PATCH, "/v1/admin/api-keys/1", Some(change))
+        .await;
+    let overlap = json!({"overlap_seconds": 3600});
+    recorder
+        .call(M::POST, "/v1/admin/api-keys/1/rotate", Some(overlap))
+        .await;
+    for path in [
+        "/v1/admin/users",
+        "/v1/admin/users/2",
+        "/v1/admin/users/1/sessions?limit=1",
+        "/v1/admin/api-keys",
+        "/v1/admin/api-keys/1",
+        "/v1/admin/audit?resource=api_key&limit=2",
+        "/v1/auth/sessions?limit=1",
+    ] {
+        recorder.call(M::GET, path, None).await;
+    }
+    for path in [
+        "/v1/admin/users/2/sessions",
+        "/v1/admin/users/2",
+        "/v1/admin/api-keys/1",
+        "/v1/auth/sessions/2",
+    ] {
+        recorder.call(M::DELETE, path, None).await;
+    }
+    for (operation, request) in [
+        (
+            "resetPassword",
+            json!({"token": "b25lLXRpbWUgdG9rZW4", "password": "a longer pass phrase"}),
+        ),
+        (
+            "changePassword",
+            json!({"current_password": "a long pass phrase", "new_password": "a longer pass phrase"}),
+        ),
+    ] {
+        if operation == "changePassword" {
+            let change = json!({"current_password": PASSWORD, "new_password": PASSWORD});
+            recorder
+                .call(M::POST, "/v1/auth/password", Some(change))
+                .await;
+            recorder.app.forget_token();
+        }
+        // The examples show no real password and token.
+        recorder.examples.get_mut(operation).expect("it was used")["request"] = request;
+    }
     recorder.call(M::POST, "/v1/auth/logout", None).await;
+    recorder.app.forget_token();
+    recorder.call(M::DELETE, "/v1/auth/sessions", None).await;
 }
 
 async fn the_examples_are_real_answers(stage: Stage) {
     let mut recorder = Recorder {
-        app: stage.app().await,
+        app: stage
+            .with(&[("LANMU_RESET_URL", "https://admin.example.com/reset#{token}")])
+            .await,
         examples: BTreeMap::new(),
     };
     use_everything(&mut recorder).await;

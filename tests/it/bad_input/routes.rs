@@ -160,6 +160,7 @@ pub fn routes(place: &Place) -> Vec<Route> {
     let mut routes = section_routes(place);
     routes.extend(article_routes(place));
     routes.extend(hit_routes(place));
+    routes.extend(access_routes(place));
     routes.extend(session_routes(place));
     routes
 }
@@ -273,12 +274,59 @@ fn hit_routes(place: &Place) -> Vec<Route> {
     ]
 }
 
+fn access_routes(place: &Place) -> Vec<Route> {
+    let account = |email: &str| {
+        json!({
+            "email": email, "name": "林舟", "role": "editor", "sections": [place.section],
+            "disabled": false,
+        })
+    };
+    let password = json!({"password": "a lantern on the pier"});
+    let created = merged(account("new@example.com"), password);
+    let key = json!({
+        "name": "新钥", "scopes": ["content:read"], "sections": [place.section],
+        "expires_at": "2027-01-30T09:00:00+08:00",
+    });
+    let rotation = json!({"overlap_seconds": 60});
+    let (user, api_key) = (place.user, place.api_key);
+    let reset = "POST /v1/admin/users/{id}/password-reset";
+    let sessions = "DELETE /v1/admin/users/{id}/sessions";
+    let rotate = "POST /v1/admin/api-keys/{id}/rotate";
+    let (one_user, one_key) = (
+        "PATCH /v1/admin/users/{id}",
+        "PATCH /v1/admin/api-keys/{id}",
+    );
+    let (no_user, no_key) = (
+        "DELETE /v1/admin/users/{id}",
+        "DELETE /v1/admin/api-keys/{id}",
+    );
+    let patched = account("old@example.com");
+    vec![
+        row("POST /v1/admin/users", "", Takes::Json, created),
+        row(one_user, user, Takes::MergePatch, patched),
+        row(reset, user, Takes::NoMembers, json!({})),
+        row(sessions, user, Takes::Nothing, Value::Null),
+        row(no_user, user, Takes::Nothing, Value::Null),
+        row("POST /v1/admin/api-keys", "", Takes::Json, key.clone()),
+        row(one_key, api_key, Takes::MergePatch, key),
+        row(rotate, api_key, Takes::JsonOrNothing, rotation),
+        row(no_key, api_key, Takes::Nothing, Value::Null),
+    ]
+}
+
 fn session_routes(place: &Place) -> Vec<Route> {
     let login = json!({"email": ADMIN, "password": PASSWORD});
     let refresh = json!({"refresh_token": place.refresh_token});
+    let change = json!({"current_password": PASSWORD, "new_password": PASSWORD});
+    let reset = json!({"token": place.reset_token, "password": "a lantern on the pier"});
+    let one = "DELETE /v1/auth/sessions/{id}";
     vec![
         row("POST /v1/auth/login", "", Takes::Json, login),
         row("POST /v1/auth/refresh", "", Takes::Json, refresh),
+        row("POST /v1/auth/password", "", Takes::Json, change),
+        row("POST /v1/auth/reset", "", Takes::Json, reset),
+        row(one, place.session, Takes::Nothing, Value::Null),
+        row("DELETE /v1/auth/sessions", "", Takes::Nothing, Value::Null),
         row("POST /v1/auth/logout", "", Takes::Nothing, Value::Null),
     ]
 }

@@ -28,16 +28,29 @@ async fn the_good_bodies_are_good(stage: Stage) {
         .into_iter()
         .partition(|route| route.takes == Takes::Beacon);
     for route in hits.into_iter().chain(others) {
-        if route.has_body() {
-            route.members();
+        if !route.template.starts_with("/v1/auth") {
+            succeeds(&desk, &route).await;
         }
-        let request = match route.takes {
-            Takes::Nothing => desk.ask(&route),
-            _ => desk.send(&route, route.full.to_string()),
-        };
-        let answer = request.send().await;
-        assert!(answer.status < 300, "{route}: {answer}");
     }
+    // Some of these end every session that there is.
+    for (index, route) in desk.routes().iter().enumerate() {
+        if route.template.starts_with("/v1/auth") {
+            let desk = Desk::open(&stage, &[]).await;
+            succeeds(&desk, &desk.routes()[index]).await;
+        }
+    }
+}
+
+async fn succeeds(desk: &Desk, route: &Route) {
+    if route.has_body() {
+        route.members();
+    }
+    let request = match route.takes {
+        Takes::Nothing => desk.ask(route),
+        _ => desk.send(route, route.full.to_string()),
+    };
+    let answer = request.send().await;
+    assert!(answer.status < 300, "{route}: {answer}");
 }
 
 crate::facts![
