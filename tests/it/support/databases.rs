@@ -137,8 +137,8 @@ pub fn connect(url: &str) -> Conn {
 /// The rows of every table that requests write, as text, by the table's name.
 pub fn rows(conn: &mut Conn) -> Vec<(&'static str, Vec<String>)> {
     use lanmu::articles::store::{ArticleRow, DetailsRow};
-    use lanmu::db::Timestamp;
     use lanmu::db::schema::*;
+    use lanmu::db::{JsonOf, Timestamp};
     use lanmu::sections::SectionRow;
     macro_rules! rows {
         ($($table:ident: $row:ty),* $(,)?) => {
@@ -182,10 +182,23 @@ pub fn rows(conn: &mut Conn) -> Vec<(&'static str, Vec<String>)> {
         Timestamp,
         Timestamp,
         i64,
+        Option<String>,
+        Option<JsonOf<Vec<i64>>>,
+        Option<Timestamp>,
+    );
+    type Session = (
+        i64,
+        i64,
+        Timestamp,
+        Timestamp,
+        Option<Timestamp>,
+        Option<Timestamp>,
+        Option<String>,
+        Option<String>,
     );
     rows! {
         users: User,
-        sessions: (i64, i64, Timestamp, Timestamp, Option<Timestamp>),
+        sessions: Session,
         refresh_tokens: (Vec<u8>, i64, Option<Timestamp>),
         sections: SectionRow,
         articles: ArticleRow,
