@@ -66,11 +66,16 @@ pub async fn login(
         .db
         .write(move |conn| store::open_session(conn, user_id, now).map_err(ApiError::from))
         .await?;
-    tokens(&app, opened)
+    tokens(&app, opened).await
 }
 
-fn tokens(app: &App, opened: Opened) -> ApiResult<Json<Tokens>> {
+async fn tokens(app: &App, opened: Opened) -> ApiResult<Json<Tokens>> {
     let now = app.clock.now();
+    // A key that was deleted since must not sign. The session is open already: where the keys can't
+    // be read, those known do.
+    if let Err(error) = app.keys.catch_up(&app.db, now).await {
+        tracing::warn!(%error, "the signing keys can't be read");
+    }
     Ok(Json(Tokens {
         access_token: app.keys.sign(opened.user_id, opened.session_id, now)?,
         token_type: "Bearer",
@@ -120,7 +125,7 @@ pub async fn refresh(
         .write(move |conn| store::refresh(conn, &token, now).map_err(ApiError::from))
         .await?;
     match refreshed {
-        Refreshed::Tokens(opened) => tokens(&app, opened),
+        Refreshed::Tokens(opened) => tokens(&app, opened).await,
         Refreshed::JustUsed => Err(ApiError::new(
             Code::RefreshTokenUsed,
             "use the tokens of the other answer",
@@ -169,12 +174,13 @@ pub async fn me(caller: Caller, app: Data<App>, _: Params<()>) -> ApiResult<Json
 
 /// List the public keys
 ///
-/// The keys that access tokens can be checked with, as a JWK set (RFC 7517).
+/// The keys that access tokens can be checked with, as a JWK set (RFC 7517). A new key is listed
+/// minutes before it signs, an old one until its last token has expired.
 #[utoipa::path(
     tag = "auth", operation_id = "getJwks",
     responses((status = 200, description = "The keys", body = Jwks)),
 )]
 #[get("/.well-known/jwks.json")]
 pub async fn jwks(app: Data<App>, req: HttpRequest, _: Params<()>) -> ApiResult<HttpResponse> {
-    Delivery::json(&app.keys.public())?.answer(req.headers(), "public, max-age=300")
+    Delivery::json(&app.keys.public(app.clock.now()))?.answer(req.headers(), "public, max-age=300")
 }

@@ -7,6 +7,8 @@
 mod handlers;
 mod keys;
 mod password;
+mod ring;
+mod rotation;
 mod store;
 mod token;
 pub mod wire;
@@ -25,8 +27,10 @@ use crate::app::App;
 use crate::error::{ApiError, ApiResult, Code};
 use crate::http::frame::{is_management, routed_path};
 
-pub use keys::{KeyError, Keys};
+pub use keys::{Key, KeyError, Keys, keys_of_file};
 pub use password::Passwords;
+pub use ring::{Ring, State, TimedKey};
+pub use rotation::{Begin, Rotated, load as load_keys, rotate as rotate_keys};
 pub use store::{AddUserError, Role, add_user};
 
 /// Mounts `/v1/auth` and the public keys.
@@ -39,12 +43,17 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::jwks);
 }
 
-/// Deletes sessions that are over.
+/// Deletes sessions that are over and signing keys that are long past.
 pub async fn tidy(app: &App) -> ApiResult<usize> {
     let now = app.clock.now();
     app.db
-        .write(move |conn| store::tidy(conn, now).map_err(ApiError::from))
+        .write(move |conn| Ok(store::tidy(conn, now)? + rotation::tidy(conn, now)?))
         .await
+}
+
+/// Reads the signing keys anew, so that this node learns of those that were added or deleted.
+pub async fn reload_keys(app: &App) -> ApiResult<()> {
+    app.keys.reload(&app.db, app.clock.now()).await
 }
 
 /// An authenticated caller.
@@ -189,12 +198,12 @@ async fn authenticate(req: &ServiceRequest) -> ApiResult<Caller> {
         .ok_or_else(|| ApiError::Internal("the App is not mounted".to_owned()))?;
     let token = bearer(req).ok_or_else(unauthorized)?;
     let now = app.clock.now();
+    let kid = token::named_key(token).ok_or_else(unauthorized)?;
+    app.keys.look_for(&app.db, &kid, now).await?;
     let claims = app.keys.verify(token, now).ok_or_else(unauthorized)?;
     let found = app
         .db
-        .read(move |conn| {
-            store::find_caller(conn, claims.session_id, claims.user_id, now).map_err(ApiError::from)
-        })
+        .read(move |conn| store::find_caller(conn, &claims, now).map_err(ApiError::from))
         .await?;
     found.ok_or_else(unauthorized)
 }

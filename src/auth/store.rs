@@ -8,11 +8,12 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use thiserror::Error;
 
-use crate::db::schema::{refresh_tokens, sessions, users};
-use crate::db::{Conn, Timestamp};
+use crate::db::schema::{refresh_tokens, sessions, signing_keys, users};
+use crate::db::{Conn, MultiBackend, Timestamp};
 use crate::http::frame::random_token;
 
 use super::password::{self, MAX_PASSWORD, MIN_PASSWORD};
+use super::token::Verified;
 use super::wire::Me;
 use super::{Caller, Permission};
 
@@ -161,14 +162,15 @@ pub fn find_me(conn: &mut Conn, user_id: i64) -> QueryResult<Option<Me>> {
     }))
 }
 
-/// The caller behind a good access token: its session is open and its account active.
+/// The caller behind a good access token: its key is still kept, its session is open and its
+/// account active.
 pub fn find_caller(
     conn: &mut Conn,
-    session_id: i64,
-    user_id: i64,
+    token: &Verified,
     now: Timestamp,
 ) -> QueryResult<Option<Caller>> {
-    let role: Option<String> = sessions::table
+    let (user_id, session_id) = (token.user_id, token.session_id);
+    let mut query = sessions::table
         .inner_join(users::table)
         .filter(
             sessions::id
@@ -182,8 +184,11 @@ pub fn find_caller(
         )
         .filter(users::disabled.eq(false))
         .select(users::role)
-        .first(conn)
-        .optional()?;
+        .into_boxed::<MultiBackend>();
+    if let Some(kid) = &token.kept_key {
+        query = query.filter(exists(signing_keys::table.find(kid)));
+    }
+    let role: Option<String> = query.first(conn).optional()?;
     Ok(role.and_then(|role| role.parse().ok()).map(|role| Caller {
         user_id,
         session_id,
