@@ -22,7 +22,7 @@ pub struct App {
     pub db: Db,
     /// The one source of "now".
     pub clock: Clock,
-    /// The key of access tokens.
+    /// The keys of access tokens.
     pub keys: Arc<Keys>,
     /// The pool that renders bodies.
     pub renderer: Renderer,
@@ -52,8 +52,11 @@ pub enum StartError {
 impl From<KeyError> for StartError {
     fn from(error: KeyError) -> Self {
         match error {
-            KeyError::Database(cause) => cause.into(),
-            error => Self::Key(error),
+            KeyError::Database(cause) => Self::Database(cause),
+            error @ (KeyError::File(_) | KeyError::NoKey | KeyError::Twice | KeyError::TooMany) => {
+                Self::Key(error)
+            }
+            error => Self::Other(error.to_string()),
         }
     }
 }
@@ -77,15 +80,10 @@ impl App {
             tracing::info!(%migration, "migrated");
         }
         let db = Db::new(&config.db());
-        let issuer = config
-            .site
-            .url
-            .clone()
-            .unwrap_or_else(|| "lanmu".to_owned());
+        let (issuer, now) = (config.token_issuer.clone(), clock.now());
         let keys = match &config.signing_key_file {
-            Some(path) => Keys::from_file(path, &issuer)?,
+            Some(path) => Keys::from_file(path, now, &issuer)?,
             None => {
-                let now = clock.now();
                 db.write(move |conn| {
                     Keys::from_database(conn, now, &issuer).map_err(StartError::from)
                 })

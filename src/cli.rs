@@ -1,5 +1,7 @@
 //! The command line.
 
+mod key;
+
 use std::io::{BufRead, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::users::{self, AddUserError};
 use crate::{demo, openapi, server, telemetry};
+
+use self::key::KeyCommand;
 
 /// A headless content API for portals and news sites.
 #[derive(Debug, Parser)]
@@ -32,6 +36,9 @@ enum Command {
     /// Manage accounts
     #[command(subcommand)]
     User(User),
+    /// Manage the keys that sign access tokens
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Print the OpenAPI document
     Openapi,
     /// Bring the database up to date and stop
@@ -71,6 +78,7 @@ pub fn run() -> ExitCode {
         None => serve(&cli.serve),
         Some(Command::Serve(options)) => serve(&options),
         Some(Command::User(User::Add { email, role, .. })) => add_user(&email, role),
+        Some(Command::Key(command)) => key::run(&command),
         Some(Command::Openapi) => print(&openapi::pretty()),
         Some(Command::Migrate) => migrate(),
     };

@@ -38,6 +38,8 @@ pub struct Config {
     pub site: Site,
     /// `LANMU_SIGNING_KEY_FILE`.
     pub signing_key_file: Option<PathBuf>,
+    /// `LANMU_TOKEN_ISSUER`: the `iss` of access tokens.
+    pub token_issuer: String,
     /// `LANMU_TRUSTED_PROXIES`.
     pub trusted_proxies: Vec<IpNet>,
     /// `LANMU_CORS_ORIGINS`, each `scheme://host[:port]`.
@@ -139,6 +141,10 @@ impl Config {
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let get = Lookup(lookup);
         let site_url = get.url("LANMU_SITE_URL")?;
+        let token_issuer = match get.text("LANMU_TOKEN_ISSUER") {
+            Some(issuer) => token_issuer(issuer)?,
+            None => site_url.clone().unwrap_or_else(|| "lanmu".into()),
+        };
         let article_url = match get.text("LANMU_ARTICLE_URL") {
             Some(template) => Some(article_template(template)?),
             None => site_url
@@ -174,6 +180,7 @@ impl Config {
                 })?,
             },
             signing_key_file: get.text("LANMU_SIGNING_KEY_FILE").map(PathBuf::from),
+            token_issuer,
             trusted_proxies: get.list("LANMU_TRUSTED_PROXIES", |item| {
                 let net = item.parse::<IpNet>().ok();
                 let host = item.parse::<std::net::IpAddr>().ok().map(IpNet::from);
@@ -339,6 +346,19 @@ fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.host().is_some() && is_anonymous
 }
 
+/// `iss` is any text, or a URI where it has a colon (RFC 7519 §2, §4.1.1).
+fn token_issuer(issuer: String) -> Result<String, ConfigError> {
+    let is_plain = issuer.len() <= 200 && issuer.bytes().all(|b| b.is_ascii_graphic());
+    if is_plain && (!issuer.contains(':') || Url::parse(&issuer).is_ok()) {
+        return Ok(issuer);
+    }
+    Err(ConfigError {
+        name: "LANMU_TOKEN_ISSUER",
+        problem: "must be an address or a name of up to 200 characters, ASCII, without spaces:                   write e.g. https://api.example.com"
+            .into(),
+    })
+}
+
 fn article_template(template: String) -> Result<String, ConfigError> {
     let sample = template.replace("{id}", "1").replace("{slug}", "a");
     let names_article = template.contains("{id}") || template.contains("{slug}");
@@ -395,6 +415,15 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.site.home_name, "首页");
         assert_eq!(config.site.article_address(12, "x"), None);
+        assert_eq!(config.token_issuer, "lanmu");
+    }
+
+    #[test]
+    fn the_issuer_is_the_site_unless_it_is_named() {
+        let config = with("LANMU_SITE_URL", "https://www.example.com/").expect("valid");
+        assert_eq!(config.token_issuer, "https://www.example.com");
+        let config = with("LANMU_TOKEN_ISSUER", "https://api.example.com/x").expect("valid");
+        assert_eq!(config.token_issuer, "https://api.example.com/x");
     }
 
     #[test]
@@ -407,6 +436,8 @@ mod tests {
             ("LANMU_SITE_URL", "ftp://x"),
             ("LANMU_ARTICLE_URL", "https://x.example/fixed"),
             ("LANMU_ARTICLE_URL", "https://x.example/{nid}/{id}"),
+            ("LANMU_TOKEN_ISSUER", "two words"),
+            ("LANMU_TOKEN_ISSUER", ":no:address"),
             ("LANMU_TRUSTED_PROXIES", "10.0.0.0/99"),
             ("LANMU_CORS_ORIGINS", "https://x.example/path"),
             ("LANMU_HIT_WINDOW", "-1"),

@@ -26,8 +26,10 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 const IDLE_TIME: Duration = Duration::from_secs(30);
 /// When all workers are up, and what they were made of can be given back.
 const SETTLED: Duration = Duration::from_secs(1);
-/// How often hit ids, visits and sessions that are past are deleted.
+/// How often hit ids, visits, sessions and signing keys that are past are deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
+/// How often the signing keys are read anew.
+const KEYS_EVERY: Duration = Duration::from_secs(10);
 
 /// Mounts every feature. Mounting a route puts it into the OpenAPI document.
 pub fn routes(config: &mut ServiceConfig) {
@@ -103,6 +105,7 @@ pub async fn run(
     .listen(listener)?
     .run();
 
+    let learning = actix_web::rt::spawn(learn_keys(app.clone()));
     let tidying = actix_web::rt::spawn(async move {
         tokio::time::sleep(SETTLED).await;
         memory::trim();
@@ -125,8 +128,19 @@ pub async fn run(
     stop.await;
     tracing::info!("stopping");
     tidying.abort();
+    learning.abort();
     handle.stop(true).await;
     server.await.map_err(std::io::Error::other)?
+}
+
+/// Keeps the signing keys as the database has them.
+async fn learn_keys(app: App) {
+    loop {
+        tokio::time::sleep(KEYS_EVERY).await;
+        if let Err(error) = auth::reload_keys(&app).await {
+            tracing::error!(%error, "the signing keys can't be read");
+        }
+    }
 }
 
 /// Done when the process is asked to end (SIGTERM, SIGINT).

@@ -17,7 +17,7 @@ use crate::http::client::Origin;
 use crate::http::frame::{is_management, routed_path};
 
 use super::access::{Extent, Permission, Role, Scope, scopes_may};
-use super::{api_key, store};
+use super::{api_key, store, token};
 
 /// An authenticated caller.
 #[derive(Debug, Clone)]
@@ -207,13 +207,12 @@ async fn authenticate(req: &ServiceRequest) -> ApiResult<Caller> {
             .await?
             .ok_or_else(unauthorized);
     }
+    let kid = token::named_key(token).ok_or_else(unauthorized)?;
+    app.keys.look_for(&app.db, &kid, now).await?;
     let claims = app.keys.verify(token, now).ok_or_else(unauthorized)?;
     let found = app
         .db
-        .read(move |conn| {
-            let (session, user) = (claims.session_id, claims.user_id);
-            store::find_caller(conn, session, user, &origin, now).map_err(ApiError::from)
-        })
+        .read(move |conn| store::find_caller(conn, &claims, &origin, now).map_err(ApiError::from))
         .await?;
     found.ok_or_else(unauthorized)
 }

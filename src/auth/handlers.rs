@@ -89,7 +89,7 @@ pub async fn login(
         })
         .await?;
     match opened {
-        Some(opened) => tokens(&app, opened),
+        Some(opened) => tokens(&app, opened).await,
         None => Err(ApiError::new(
             Code::InvalidCredentials,
             Code::InvalidCredentials.title(),
@@ -97,8 +97,13 @@ pub async fn login(
     }
 }
 
-fn tokens(app: &App, opened: Opened) -> ApiResult<Json<Tokens>> {
+async fn tokens(app: &App, opened: Opened) -> ApiResult<Json<Tokens>> {
     let now = app.clock.now();
+    // A key that was deleted since must not sign. The session is open already: where the keys can't
+    // be read, those known do.
+    if let Err(error) = app.keys.catch_up(&app.db, now).await {
+        tracing::warn!(%error, "the signing keys can't be read");
+    }
     Ok(Json(Tokens {
         access_token: app.keys.sign(opened.user_id, opened.session_id, now)?,
         token_type: "Bearer",
@@ -149,7 +154,7 @@ pub async fn refresh(
         .write(move |conn| store::refresh(conn, &token, &origin, now).map_err(ApiError::from))
         .await?;
     match refreshed {
-        Refreshed::Tokens(opened) => tokens(&app, opened),
+        Refreshed::Tokens(opened) => tokens(&app, opened).await,
         Refreshed::JustUsed => Err(ApiError::new(
             Code::RefreshTokenUsed,
             "use the tokens of the other answer",
@@ -258,7 +263,7 @@ pub async fn change_password(
         })
         .await?;
     match opened {
-        Some(opened) => tokens(&app, opened),
+        Some(opened) => tokens(&app, opened).await,
         None => Err(ApiError::invalid(
             "/current_password",
             FaultCode::Invalid,
@@ -337,12 +342,13 @@ const BAD_RESET_TOKEN: &str = "is unknown, used or expired: ask an admin for a n
 
 /// List the public keys
 ///
-/// The keys that access tokens can be checked with, as a JWK set (RFC 7517).
+/// The keys that access tokens can be checked with, as a JWK set (RFC 7517). A new key is listed
+/// minutes before it signs, an old one until its last token has expired.
 #[utoipa::path(
     tag = "auth", operation_id = "getJwks",
     responses((status = 200, description = "The keys", body = Jwks)),
 )]
 #[get("/.well-known/jwks.json")]
 pub async fn jwks(app: Data<App>, req: HttpRequest, _: Params<()>) -> ApiResult<HttpResponse> {
-    Delivery::json(&app.keys.public())?.answer(req.headers(), "public, max-age=300")
+    Delivery::json(&app.keys.public(app.clock.now()))?.answer(req.headers(), "public, max-age=300")
 }

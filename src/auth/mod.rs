@@ -11,6 +11,8 @@ mod guard;
 mod handlers;
 mod keys;
 mod password;
+mod ring;
+mod rotation;
 mod sessions;
 mod store;
 mod token;
@@ -19,7 +21,7 @@ pub mod wire;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
-use crate::error::{ApiError, ApiResult};
+use crate::error::ApiResult;
 
 pub use access::{
     Extent, ManageApiKeys, ManageUsers, Permission, Publish, ReadAudit, ReadContent, ReadHits,
@@ -27,8 +29,10 @@ pub use access::{
 };
 pub use api_key::NewKey;
 pub use guard::{Caller, Can, Identity, Needs, SignedIn, guard};
-pub use keys::{KeyError, Keys};
+pub use keys::{Key, KeyError, Keys, keys_of_file};
 pub use password::{Passwords, hash_now, weakness};
+pub use ring::{Ring, State, TimedKey};
+pub use rotation::{Begin, Rotated, load as load_keys, rotate as rotate_keys};
 pub use store::{ResetToken, make_reset, revoke_all_sessions};
 
 /// Mounts `/v1/auth` and the public keys.
@@ -48,10 +52,15 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(sessions::revoke_all_of_user);
 }
 
-/// Deletes sessions and one-time tokens that are over.
+/// Deletes sessions and one-time tokens that are over, and signing keys that are long past.
 pub async fn tidy(app: &App) -> ApiResult<usize> {
     let now = app.clock.now();
     app.db
-        .write(move |conn| store::tidy(conn, now).map_err(ApiError::from))
+        .write(move |conn| Ok(store::tidy(conn, now)? + rotation::tidy(conn, now)?))
         .await
+}
+
+/// Reads the signing keys anew, so that this node learns of those that were added or deleted.
+pub async fn reload_keys(app: &App) -> ApiResult<()> {
+    app.keys.reload(&app.db, app.clock.now()).await
 }

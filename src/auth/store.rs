@@ -4,8 +4,8 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::audit::{self, Actor, By, Entry, Event, Resource};
-use crate::db::schema::{password_resets, refresh_tokens, sessions, users};
-use crate::db::{Conn, JsonOf, Timestamp};
+use crate::db::schema::{password_resets, refresh_tokens, sessions, signing_keys, users};
+use crate::db::{Conn, JsonOf, MultiBackend, Timestamp};
 use crate::http::client::Origin;
 use crate::http::frame::random_token;
 use crate::http::paging::{Found, Paging, Place};
@@ -13,6 +13,7 @@ use crate::http::paging::{Found, Paging, Place};
 use super::access::bounds;
 use super::api_key::secret_hash;
 use super::guard::{Caller, Identity};
+use super::token::Verified;
 use super::wire::{Me, Session};
 
 /// How e-mail addresses are compared: without regard to case.
@@ -93,16 +94,17 @@ pub fn find_me(conn: &mut Conn, user_id: i64) -> QueryResult<Option<Me>> {
     }))
 }
 
-/// The caller behind a good access token: its session is open and its account active.
+/// The caller behind a good access token: its key is still kept, its session is open and its
+/// account active.
 pub fn find_caller(
     conn: &mut Conn,
-    session_id: i64,
-    user_id: i64,
+    token: &Verified,
     origin: &Origin,
     now: Timestamp,
 ) -> QueryResult<Option<Caller>> {
     type Row = (String, String, Option<JsonOf<Vec<i64>>>);
-    let found: Option<Row> = sessions::table
+    let (user_id, session_id) = (token.user_id, token.session_id);
+    let mut query = sessions::table
         .inner_join(users::table)
         .filter(
             sessions::id
@@ -116,8 +118,11 @@ pub fn find_caller(
         )
         .filter(users::disabled.eq(false))
         .select((users::role, users::email, users::sections))
-        .first(conn)
-        .optional()?;
+        .into_boxed::<MultiBackend>();
+    if let Some(kid) = &token.kept_key {
+        query = query.filter(exists(signing_keys::table.find(kid)));
+    }
+    let found: Option<Row> = query.first(conn).optional()?;
     let caller = found.and_then(|(role, email, sections)| {
         let role = role.parse().ok()?;
         Some(Caller {

@@ -131,7 +131,7 @@ pub struct Me {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", "use": "sig", "alg": "EdDSA"}]}))]
 pub struct Jwks {
-    /// The keys that sign access tokens.
+    /// The keys that access tokens are signed with: now, until lately, or soon.
     #[schema(max_items = 10)]
     pub keys: Vec<Jwk>,
 }

@@ -6,13 +6,17 @@ use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
 
+use aws_lc_rs::signature::Ed25519KeyPair;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use lanmu::config::Config;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::app::PASSWORD;
+use crate::support::app::{ADMIN, PASSWORD};
 use crate::support::databases::{self, Kind};
 use crate::support::stage::Stage;
 
@@ -195,6 +199,103 @@ async fn an_account_added_beside_a_running_server_signs_in(stage: Stage) {
         .json(&body);
     assert_eq!(login.send().await.expect("an answer").status(), 200);
     assert!(served.terminate().0.success());
+}
+
+/// What `lanmu key …` prints, line by line, each by its words.
+fn key(settings: &[(&str, &str)], args: &[&str]) -> Vec<Vec<String>> {
+    let folder = databases::scratch();
+    let mut all = vec!["key"];
+    all.extend(args);
+    let output = run(folder.path(), settings, &all);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let words = |line: &str| line.split_whitespace().map(ToOwned::to_owned).collect();
+    text.lines().map(words).collect()
+}
+
+async fn a_key_rotated_beside_a_running_server_is_learnt_and_used(stage: Stage) {
+    let served = Served::start(&stage.url(), &[]);
+    let url = stage.url();
+    let settings = [("DATABASE_URL", url.as_str())];
+    let body = json!({"email": ADMIN, "password": PASSWORD});
+    let login = async || -> String {
+        let url = format!("{}/v1/auth/login", served.base);
+        let answer = Client::new().post(url).json(&body).send();
+        let answer: Value = answer.await.expect("one").json().await.expect("JSON");
+        answer["access_token"].as_str().expect("a token").to_owned()
+    };
+    let me = async |token: &str| {
+        let asked = Client::new().get(format!("{}/v1/auth/me", served.base));
+        let answer = asked.bearer_auth(token).send().await;
+        answer.expect("an answer").status().as_u16()
+    };
+    let token = login().await;
+    let added = key(&settings, &["rotate"]);
+    let listed = key(&settings, &["list"]);
+    assert_eq!(
+        (&listed[0][1], &listed[1][1]),
+        (&"signing".into(), &"coming".into())
+    );
+    assert_eq!(added[0][2], format!("{},", listed[1][0]));
+    // The server reads the keys every 10 seconds.
+    let mut published = 1;
+    for _ in 0..60 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let jwks = served.get("/.well-known/jwks.json").await;
+        published = jwks["keys"].as_array().expect("keys").len();
+        if published == 2 {
+            break;
+        }
+    }
+    assert_eq!(published, 2);
+    assert_eq!(me(&token).await, 200);
+    let leaked = key(&settings, &["rotate", "--now"]);
+    assert_eq!(leaked.len(), 3, "{leaked:?}");
+    assert_eq!(me(&token).await, 401);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(me(&login().await).await, 200);
+    assert!(served.terminate().0.success());
+}
+
+async fn keys_of_a_file_are_listed_and_not_rotated(stage: Stage) {
+    let folder = databases::scratch();
+    let path = folder.path().join("keys.pem");
+    let pem = || {
+        let pair = Ed25519KeyPair::generate().expect("a key");
+        let text = STANDARD.encode(pair.to_pkcs8v1().expect("its text").as_ref());
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+    };
+    let (url, file) = (stage.url(), path.display().to_string());
+    let settings = [
+        ("DATABASE_URL", url.as_str()),
+        ("LANMU_SIGNING_KEY_FILE", &file),
+    ];
+    let one = pem();
+    fs::write(&path, format!("{one}{}", pem())).expect("it is written");
+    let listed = key(&settings, &["list"]);
+    let states: Vec<&str> = listed.iter().map(|words| words[1].as_str()).collect();
+    assert_eq!(states, ["signing", "verifying"]);
+    for args in [&["key", "rotate"][..], &["key", "rotate", "--now"]] {
+        let refused = run(folder.path(), &settings, args);
+        assert_one_line(&refused, "add the new key at its end");
+    }
+    let many: String = (0..11).map(|_| pem()).collect();
+    for (text, sign) in [
+        (format!("{one}{one}"), "the same key twice"),
+        (many, "more than 10 keys"),
+        (String::new(), "openssl genpkey"),
+        (
+            format!("{one}-----BEGIN X-----\nAAAA\n-----END X-----\n"),
+            "openssl genpkey",
+        ),
+    ] {
+        fs::write(&path, text).expect("it is written");
+        for args in [&["key", "list"][..], &["serve"]] {
+            let refused = run(folder.path(), &settings, args);
+            assert_one_line(&refused, sign);
+            assert_one_line(&refused, "LANMU_SIGNING_KEY_FILE");
+        }
+    }
 }
 
 async fn an_account_that_can_not_be_added_is_told_in_one_line(stage: Stage) {
@@ -437,6 +538,8 @@ crate::facts![
     the_demo_fills_an_empty_database_once,
     the_demo_leaves_content_alone,
     an_account_added_beside_a_running_server_signs_in,
+    a_key_rotated_beside_a_running_server_is_learnt_and_used,
+    keys_of_a_file_are_listed_and_not_rotated,
     an_account_that_can_not_be_added_is_told_in_one_line,
     migrate_brings_a_database_up_to_date,
     a_wrong_setting_stops_the_start_with_one_line,

@@ -1,6 +1,9 @@
 //! Sign-in, tokens, and who is let in.
 
+mod forge;
+mod forged;
 mod guard;
+mod rotation;
 mod sessions;
 mod sign_in;
 mod tokens;
@@ -59,6 +62,8 @@ pub fn facts() -> Vec<Fact> {
     [
         sign_in::facts(),
         tokens::facts(),
+        forged::facts(),
+        rotation::facts(),
         sessions::facts(),
         guard::facts(),
     ]

@@ -4,16 +4,15 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use diesel::prelude::*;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use lanmu::db::schema::signing_keys;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::{ADMIN, NOON, PASSWORD, TestApp};
+use crate::support::app::{ADMIN, NOON, PASSWORD};
 use crate::support::databases::ParseInstant;
 use crate::support::stage::Stage;
 
+use super::forge::Forge;
 use super::{LIST, bearing, refused, session, with};
 
 async fn nobody_without_a_good_token_is_let_in(stage: Stage) {
@@ -95,59 +94,6 @@ async fn a_token_from_the_future_is_none(stage: Stage) {
     let (access, _) = session(&app).await;
     app.advance(-3600);
     refused(bearing(&app, &access).await);
-}
-
-/// What the service signs tokens with, to forge others.
-struct Forge {
-    kid: String,
-    pkcs8: Vec<u8>,
-    token: String,
-}
-
-impl Forge {
-    async fn new(app: &TestApp) -> Self {
-        let (kid, pkcs8) = signing_keys::table
-            .select((signing_keys::kid, signing_keys::pkcs8))
-            .first(&mut app.connect())
-            .expect("the key");
-        let token = app.token().await;
-        Self { kid, pkcs8, token }
-    }
-
-    fn header(&self) -> Header {
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some("at+jwt".to_owned());
-        header.kid = Some(self.kid.clone());
-        header
-    }
-
-    fn claims(&self) -> Value {
-        part(&self.token, 1)
-    }
-
-    fn sign(&self, header: &Header, claims: &Value) -> String {
-        let key = EncodingKey::from_ed_der(&self.pkcs8);
-        jsonwebtoken::encode(header, claims, &key).expect("a token")
-    }
-
-    /// A token with one claim changed; null takes it out.
-    fn with_claim(&self, name: &str, value: Value) -> String {
-        let mut claims = self.claims();
-        let object = claims.as_object_mut().expect("claims");
-        if value.is_null() {
-            object.remove(name);
-        } else {
-            object.insert(name.to_owned(), value);
-        }
-        self.sign(&self.header(), &claims)
-    }
-}
-
-/// A decoded part of a token.
-fn part(token: &str, index: usize) -> Value {
-    let text = token.split('.').nth(index).expect("three parts");
-    let bytes = URL_SAFE_NO_PAD.decode(text).expect("base64url");
-    serde_json::from_slice(&bytes).expect("JSON")
 }
 
 fn unsigned(header: &Value, claims: &Value) -> String {

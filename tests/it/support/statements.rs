@@ -55,8 +55,16 @@ impl Watch {
         Self { url }
     }
 
-    /// What was sent since the last call, transactions' own statements aside.
+    /// What was sent since the last call, transactions' own statements aside, and those that look
+    /// the signing keys up: a node does that by itself every 10 seconds.
     pub fn take(&self) -> Vec<String> {
+        let mut taken = self.take_all();
+        taken.retain(|sql| !looks_keys_up(sql));
+        taken
+    }
+
+    /// The same with those that look the signing keys up.
+    pub fn take_all(&self) -> Vec<String> {
         let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
         let list = sent.as_mut().and_then(|sent| sent.get_mut(&self.url));
         let taken = list.map(std::mem::take).unwrap_or_default();
@@ -65,4 +73,12 @@ impl Watch {
             .filter(|sql| sql.starts_with("SELECT") || sql.starts_with("WITH"))
             .collect()
     }
+}
+
+/// Whether a statement reads the signing keys and nothing else.
+pub fn looks_keys_up(sql: &str) -> bool {
+    let columns = sql.strip_prefix("SELECT ").unwrap_or_default();
+    columns
+        .trim_start_matches(['"', '`'])
+        .starts_with("signing_keys")
 }
