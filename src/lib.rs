@@ -12,6 +12,7 @@
 //! | [`http`] | what all handlers share: reading requests, paging, answering |
 //! | [`visibility`] | the one predicate behind every delivery read |
 //! | [`slugs`] | free slugs and old slugs |
+//! | [`limits`] | how much one client may ask for |
 //! | [`sections`], [`articles`], [`hits`], [`auth`], [`site`] | the features |
 //! | [`openapi`] | the document |
 //! | [`server`] | middleware order, mounted features, shutdown |
@@ -35,6 +36,7 @@ pub mod demo;
 pub mod error;
 pub mod hits;
 pub mod http;
+pub mod limits;
 pub mod memory;
 pub mod openapi;
 pub mod sections;

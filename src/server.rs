@@ -16,7 +16,7 @@ use crate::error::ApiResult;
 use crate::http::answer::Delivery;
 use crate::http::frame::{Routes, fallback, frame};
 use crate::http::params::Params;
-use crate::{articles, auth, hits, memory, openapi, sections, site};
+use crate::{articles, auth, hits, limits, memory, openapi, sections, site};
 
 /// How long a client may take to send a request's head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -89,6 +89,7 @@ pub async fn run(
             .service(web::redirect("/docs", "/docs/"))
             .default_service(web::to(fallback))
             .wrap(from_fn(auth::guard))
+            .wrap(from_fn(limits::limit))
             .wrap(from_fn(frame))
     })
     .workers(workers)
@@ -100,6 +101,7 @@ pub async fn run(
     .listen(listener)?
     .run();
 
+    let forgetting = actix_web::rt::spawn(app.limits.clone().keep_tidy());
     let tidying = actix_web::rt::spawn(async move {
         tokio::time::sleep(SETTLED).await;
         memory::trim();
@@ -121,6 +123,7 @@ pub async fn run(
     stop.await;
     tracing::info!("stopping");
     tidying.abort();
+    forgetting.abort();
     handle.stop(true).await;
     server.await.map_err(std::io::Error::other)?
 }
