@@ -1,5 +1,6 @@
 //! How much one client may ask for.
 
+mod hits;
 mod requests;
 
 use reqwest::Method;
@@ -44,5 +45,5 @@ fn told(answer: &Answer) -> (Option<&str>, Option<&str>) {
 
 /// The facts of this module.
 pub fn facts() -> Vec<Fact> {
-    requests::facts()
+    [requests::facts(), hits::facts()].concat()
 }
