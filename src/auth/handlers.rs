@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::error::{ApiError, ApiResult, Code};
 use crate::http::answer::Delivery;
 use crate::http::body::Body;
+use crate::http::client;
 use crate::http::fields::Check;
 use crate::http::params::Params;
 
@@ -19,7 +20,9 @@ use super::{Caller, unauthorized};
 ///
 /// Checks e-mail and password and opens a session. The access token is good for 15 minutes, the
 /// session for 30 days. The answer is the same, and takes the same time, for a wrong password and
-/// for an account that does not exist.
+/// for an account that does not exist. Within 15 minutes an account can fail 10 times and an
+/// address 30 times; then the answer is 429, for a right password, too, until the oldest failure is
+/// 15 minutes past.
 #[utoipa::path(
     tag = "auth", operation_id = "login",
     request_body(content = LoginRequest, description = "E-mail address and password"),
@@ -31,6 +34,7 @@ use super::{Caller, unauthorized};
 #[post("/v1/auth/login")]
 pub async fn login(
     app: Data<App>,
+    req: HttpRequest,
     _: Params<()>,
     body: Body<LoginRequest>,
 ) -> ApiResult<Json<Tokens>> {
@@ -40,6 +44,9 @@ pub async fn login(
     let password = check.required("/password", password.filter(|p| !p.is_empty()));
     check.finish()?;
     let (email, password) = (email.unwrap_or_default(), password.unwrap_or_default());
+    let address = client::address(&req, &app.config.trusted_proxies);
+    let attempt = app.limits.sign_in(&store::email_key(&email), address);
+    attempt.admit()?;
     // PostgreSQL's text has no NUL, so no account has one.
     let is_possible = !email.contains('\0') && email.len() <= 1024 && password.len() <= 4096;
     let found = if is_possible {
@@ -53,8 +60,9 @@ pub async fn login(
     let password = if is_possible { password } else { String::new() };
     let matches = app
         .passwords
-        .matches(password, found.map(|(_, hash)| hash))
+        .matches(password, found.map(|(_, hash)| hash), || attempt.admit())
         .await?;
+    attempt.settle(matches)?;
     let Some(user_id) = user_id.filter(|_| matches) else {
         return Err(ApiError::new(
             Code::InvalidCredentials,

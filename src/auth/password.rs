@@ -41,8 +41,13 @@ impl Passwords {
     }
 
     /// Whether the password is the one hashed. `None`: no such account; the work is done all the
-    /// same and the answer is no.
-    pub async fn matches(&self, password: String, hashed: Option<String>) -> ApiResult<bool> {
+    /// same and the answer is no. `admit` is asked once it is this one's turn.
+    pub async fn matches(
+        &self,
+        password: String,
+        hashed: Option<String>,
+        admit: impl FnOnce() -> ApiResult<()>,
+    ) -> ApiResult<bool> {
         let waiting = Arc::clone(&self.waiting)
             .try_acquire_owned()
             .map_err(|_| ApiError::Unavailable(2))?;
@@ -50,6 +55,7 @@ impl Passwords {
             .acquire_owned()
             .await
             .map_err(|e| ApiError::Internal(e.to_string()))?;
+        admit()?;
         let known = hashed.is_some();
         let hashed = hashed.unwrap_or_else(|| self.nobody.to_string());
         web::block(move || {
@@ -76,4 +82,34 @@ fn verify(password: &str, hashed: &str) -> bool {
             .verify_password(password.as_bytes(), &hash)
             .is_ok()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[actix_web::test]
+    async fn whoever_waits_is_asked_again_when_it_is_its_turn() {
+        let passwords = Passwords::new().expect("a pool");
+        let hashed = hash("correct horse battery").expect("a hash");
+        let is_open = Cell::new(true);
+        let admit = || match is_open.get() {
+            true => Ok(()),
+            false => Err(ApiError::RateLimited(7)),
+        };
+        let check = || {
+            let password = "correct horse battery".to_owned();
+            passwords.matches(password, Some(hashed.clone()), admit)
+        };
+        assert!(check().await.expect("it is admitted"));
+        let all = u32::try_from(AT_ONCE).expect("a few");
+        let others = passwords.running.acquire_many(all).await.expect("open");
+        let closing = async {
+            is_open.set(false);
+            drop(others);
+        };
+        let (checked, ()) = futures_util::future::join(check(), closing).await;
+        assert!(matches!(checked, Err(ApiError::RateLimited(7))));
+    }
 }

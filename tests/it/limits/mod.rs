@@ -2,6 +2,7 @@
 
 mod hits;
 mod requests;
+mod sign_in;
 
 use reqwest::Method;
 use serde_json::json;
@@ -45,5 +46,5 @@ fn told(answer: &Answer) -> (Option<&str>, Option<&str>) {
 
 /// The facts of this module.
 pub fn facts() -> Vec<Fact> {
-    [requests::facts(), hits::facts()].concat()
+    [requests::facts(), hits::facts(), sign_in::facts()].concat()
 }
