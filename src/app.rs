@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError};
 use crate::db::{Db, DbError};
 use crate::error::ApiError;
 use crate::hits::Salts;
+use crate::limits::Limits;
 
 /// The service's shared parts; cheap to clone.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub struct App {
     pub passwords: Passwords,
     /// The salts of visitor hashes.
     pub salts: Salts,
+    /// How much one client may ask for.
+    pub limits: Limits,
 }
 
 /// Why the service can't start.
@@ -91,6 +94,7 @@ impl App {
             }
         };
         let renderer = Renderer::new(config.db_wait);
+        let limits = Limits::new(config.rates, &clock);
         Ok(Self {
             config: Arc::new(config),
             db,
@@ -99,6 +103,7 @@ impl App {
             renderer,
             passwords: Passwords::new()?,
             salts: Salts::default(),
+            limits,
         })
     }
 }

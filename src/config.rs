@@ -46,6 +46,8 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// `LANMU_HIT_WINDOW`; zero: every view counts.
     pub hit_window: Duration,
+    /// How much one client may ask for; `None`: `LANMU_RATE_LIMIT` is off.
+    pub rates: Option<Rates>,
     /// `LANMU_MAX_BODY_BYTES`.
     pub max_body_bytes: usize,
     /// `LANMU_BODY_SECONDS`: how long a body may take to arrive.
@@ -95,6 +97,17 @@ impl Site {
                 .replace("{slug}", slug),
         )
     }
+}
+
+/// Requests per minute of one address, account or API key, and as many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// `LANMU_RATE_READS`.
+    pub reads: u32,
+    /// `LANMU_RATE_WRITES`.
+    pub writes: u32,
+    /// `LANMU_RATE_HITS`: hits recorded.
+    pub hits: u32,
 }
 
 /// How long caches may keep an answer, in seconds (RFC 9111, RFC 5861).
@@ -190,6 +203,7 @@ impl Config {
             })?,
             cors_origins: get.list("LANMU_CORS_ORIGINS", origin)?,
             hit_window: Duration::from_secs(60 * get.number("LANMU_HIT_WINDOW", 30, 0..=1440)?),
+            rates: get.rates()?,
             max_body_bytes: get.number("LANMU_MAX_BODY_BYTES", 2_097_152, 1024..=1 << 30)?,
             body_time: Duration::from_secs(get.number("LANMU_BODY_SECONDS", 15, 1..=600)?),
             shutdown: Duration::from_secs(get.number("LANMU_SHUTDOWN_SECONDS", 20, 1..=600)?),
@@ -314,6 +328,21 @@ impl Lookup<'_> {
                     .into(),
             }),
         }
+    }
+
+    fn rates(&self) -> Result<Option<Rates>, ConfigError> {
+        let is_on = self.parsed("LANMU_RATE_LIMIT", "on", |text| match text {
+            "on" => Ok(true),
+            "off" => Ok(false),
+            _ => Err("must be on or off".into()),
+        })?;
+        let range = 1..=10_000_000;
+        let rates = Rates {
+            reads: self.number("LANMU_RATE_READS", 60_000, range.clone())?,
+            writes: self.number("LANMU_RATE_WRITES", 12_000, range.clone())?,
+            hits: self.number("LANMU_RATE_HITS", 12_000, range)?,
+        };
+        Ok(is_on.then_some(rates))
     }
 
     fn cache(&self, name: &'static str) -> Result<CachePolicy, ConfigError> {
@@ -441,6 +470,10 @@ mod tests {
             ("LANMU_TRUSTED_PROXIES", "10.0.0.0/99"),
             ("LANMU_CORS_ORIGINS", "https://x.example/path"),
             ("LANMU_HIT_WINDOW", "-1"),
+            ("LANMU_RATE_LIMIT", "maybe"),
+            ("LANMU_RATE_READS", "0"),
+            ("LANMU_RATE_WRITES", "10000001"),
+            ("LANMU_RATE_HITS", "-1"),
             ("LANMU_MAX_BODY_BYTES", "lots"),
             ("LANMU_CACHE_LIST", "30,60"),
             ("LANMU_CACHE_LIST", "30,x,60,1"),

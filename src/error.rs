@@ -88,6 +88,8 @@ codes! {
     ValidationFailed = 422 "validation_failed" "Members of the body are missing or have bad values";
     /// `If-Match` is missing.
     PreconditionRequired = 428 "precondition_required" "The operation needs If-Match";
+    /// More requests than the client may send.
+    RateLimited = 429 "rate_limited" "Too many requests";
     /// A fault of the service.
     Internal = 500 "internal_error" "The service failed";
     /// Overloaded, or the database is away.
@@ -231,6 +233,8 @@ pub enum ApiError {
     Faults(Code, Vec<Fault>),
     /// 405 with the methods that there are.
     MethodNotAllowed(String),
+    /// 429, to be tried again after so many seconds.
+    RateLimited(u32),
     /// 503, to be tried again after so many seconds.
     Unavailable(u32),
     /// Not an error but no answer either: 308 to this path-absolute place.
@@ -273,6 +277,7 @@ impl ApiError {
         match self {
             Self::Plain(code, _) | Self::Faults(code, _) => *code,
             Self::MethodNotAllowed(_) => Code::MethodNotAllowed,
+            Self::RateLimited(_) => Code::RateLimited,
             Self::Unavailable(_) => Code::Unavailable,
             Self::Cacheable(error, _) => error.code(),
             Self::Moved(_) | Self::Internal(_) => Code::Internal,
@@ -288,6 +293,7 @@ impl ApiError {
                 .collect::<Vec<_>>()
                 .join("; "),
             Self::MethodNotAllowed(allow) => format!("allowed here: {allow}"),
+            Self::RateLimited(seconds) => format!("try again in {seconds} s"),
             Self::Unavailable(_) => "try again shortly".to_owned(),
             Self::Cacheable(error, _) => error.detail(),
             Self::Moved(place) => format!("moved to {place}"),
@@ -337,7 +343,9 @@ impl ApiError {
             .insert_header(("cache-control", "no-store"));
         match self {
             Self::MethodNotAllowed(allow) => answer.insert_header(("allow", allow.as_str())),
-            Self::Unavailable(seconds) => answer.insert_header(("retry-after", *seconds)),
+            Self::RateLimited(seconds) | Self::Unavailable(seconds) => {
+                answer.insert_header(("retry-after", *seconds))
+            }
             _ if code.status() == StatusCode::UNAUTHORIZED => {
                 answer.insert_header(("www-authenticate", "Bearer"))
             }

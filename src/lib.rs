@@ -12,6 +12,7 @@
 //! | [`http`] | what all handlers share: reading requests, paging, answering |
 //! | [`visibility`] | the one predicate behind every delivery read |
 //! | [`slugs`] | free slugs and old slugs |
+//! | [`limits`] | how much one client may ask for |
 //! | [`sections`], [`articles`], [`hits`], [`site`] | the features of the site |
 //! | [`auth`], [`users`], [`api_keys`], [`audit`] | who is calling, who may do what, who did what |
 //! | [`openapi`] | the document |
@@ -38,6 +39,7 @@ pub mod demo;
 pub mod error;
 pub mod hits;
 pub mod http;
+pub mod limits;
 pub mod memory;
 pub mod openapi;
 pub mod sections;

@@ -16,7 +16,9 @@ use crate::error::ApiResult;
 use crate::http::answer::Delivery;
 use crate::http::frame::{Routes, fallback, frame};
 use crate::http::params::Params;
-use crate::{api_keys, articles, audit, auth, hits, memory, openapi, sections, site, users};
+use crate::{
+    api_keys, articles, audit, auth, hits, limits, memory, openapi, sections, site, users,
+};
 
 /// How long a client may take to send a request's head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -94,6 +96,7 @@ pub async fn run(
             .service(web::redirect("/docs", "/docs/"))
             .default_service(web::to(fallback))
             .wrap(from_fn(auth::guard))
+            .wrap(from_fn(limits::limit))
             .wrap(from_fn(frame))
     })
     .workers(workers)
@@ -106,6 +109,7 @@ pub async fn run(
     .run();
 
     let learning = actix_web::rt::spawn(learn_keys(app.clone()));
+    let forgetting = actix_web::rt::spawn(app.limits.clone().keep_tidy());
     let tidying = actix_web::rt::spawn(async move {
         tokio::time::sleep(SETTLED).await;
         memory::trim();
@@ -129,6 +133,7 @@ pub async fn run(
     tracing::info!("stopping");
     tidying.abort();
     learning.abort();
+    forgetting.abort();
     handle.stop(true).await;
     server.await.map_err(std::io::Error::other)?
 }

@@ -15,6 +15,7 @@ use crate::db::Timestamp;
 use crate::error::{ApiError, ApiResult, Code};
 use crate::http::client::Origin;
 use crate::http::frame::{is_management, routed_path};
+use crate::limits::Key;
 
 use super::access::{Extent, Permission, Role, Scope, scopes_may};
 use super::{api_key, store, token};
@@ -185,6 +186,10 @@ pub async fn guard(
     }
     match authenticate(&req).await {
         Ok(caller) => {
+            if let Err(error) = charge(&req, &caller) {
+                let (request, _) = req.into_parts();
+                return Ok(ServiceResponse::from_err(error, request).map_into_right_body());
+            }
             req.extensions_mut().insert(caller);
             Ok(next.call(req).await?.map_into_left_body())
         }
@@ -193,6 +198,18 @@ pub async fn guard(
             Ok(ServiceResponse::from_err(error, request).map_into_right_body())
         }
     }
+}
+
+/// Takes the request from what the account or key may ask for.
+fn charge(req: &ServiceRequest, caller: &Caller) -> ApiResult<()> {
+    let Some(app) = req.app_data::<web::Data<App>>() else {
+        return Ok(());
+    };
+    let key = match caller.identity {
+        Identity::Account { user_id, .. } => Key::Account(user_id),
+        Identity::ApiKey { id, .. } => Key::ApiKey(id),
+    };
+    app.limits.charge(req, key)
 }
 
 async fn authenticate(req: &ServiceRequest) -> ApiResult<Caller> {

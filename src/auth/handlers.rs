@@ -25,7 +25,9 @@ use super::wire::{
 ///
 /// Checks e-mail and password and opens a session. The access token is good for 15 minutes, the
 /// session for 30 days. The answer is the same, and takes the same time, for a wrong password and
-/// for an account that does not exist.
+/// for an account that does not exist. Within 15 minutes an account can fail 10 times and an
+/// address 30 times; then the answer is 429, for a right password, too, until the oldest failure is
+/// 15 minutes past.
 #[utoipa::path(
     tag = "auth", operation_id = "login",
     request_body(content = LoginRequest, description = "E-mail address and password"),
@@ -47,6 +49,10 @@ pub async fn login(
     let password = check.required("/password", password.filter(|p| !p.is_empty()));
     check.finish()?;
     let (email, password) = (email.unwrap_or_default(), password.unwrap_or_default());
+    let attempt = app
+        .limits
+        .sign_in(&store::email_key(&email), origin.address);
+    attempt.admit()?;
     // PostgreSQL's text has no NUL, so no account has one.
     let is_possible = !email.contains('\0') && email.len() <= 1024 && password.len() <= 4096;
     let found = if is_possible {
@@ -58,7 +64,11 @@ pub async fn login(
     };
     let password = if is_possible { password } else { String::new() };
     let hash = found.as_ref().and_then(Login::usable_hash);
-    let matches = app.passwords.matches(password, hash).await?;
+    let matches = app
+        .passwords
+        .matches(password, hash, || attempt.admit())
+        .await?;
+    attempt.settle(matches)?;
     let now = app.clock.now();
     let opened = app
         .db
@@ -238,7 +248,16 @@ pub async fn change_password(
     check.finish()?;
     let (current, new) = (current.unwrap_or_default(), new.unwrap_or_default());
     let hash = account.usable_hash();
-    let matches = app.passwords.matches(current, hash.clone()).await?;
+    // Who has got hold of an access token must not find out the password, either.
+    let attempt = app
+        .limits
+        .sign_in(&store::email_key(&account.email), origin.address);
+    attempt.admit()?;
+    let matches = app
+        .passwords
+        .matches(current, hash.clone(), || attempt.admit())
+        .await?;
+    attempt.settle(matches)?;
     let new_hash = if matches {
         app.passwords.hash(new).await?
     } else {

@@ -82,20 +82,27 @@ impl Passwords {
     }
 
     /// Whether the password is the one hashed. `None`: no such account; the work is done all the
-    /// same and the answer is no.
-    pub async fn matches(&self, password: String, hashed: Option<String>) -> ApiResult<bool> {
+    /// same and the answer is no. `admit` is asked once it is this one's turn.
+    pub async fn matches(
+        &self,
+        password: String,
+        hashed: Option<String>,
+        admit: impl FnOnce() -> ApiResult<()>,
+    ) -> ApiResult<bool> {
         let known = hashed.is_some();
         let hashed = hashed.unwrap_or_else(|| self.nobody.to_string());
-        self.run(move || known & verify(&password, &hashed)).await
+        self.run(admit, move || known & verify(&password, &hashed))
+            .await
     }
 
     /// The password's hash with its salt and parameters, as a PHC string.
     pub async fn hash(&self, password: String) -> ApiResult<String> {
-        self.run(move || hash_now(&password)).await?
+        self.run(|| Ok(()), move || hash_now(&password)).await?
     }
 
     async fn run<T: Send + 'static>(
         &self,
+        admit: impl FnOnce() -> ApiResult<()>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> ApiResult<T> {
         let waiting = Arc::clone(&self.waiting)
@@ -105,6 +112,7 @@ impl Passwords {
             .acquire_owned()
             .await
             .map_err(|e| ApiError::Internal(e.to_string()))?;
+        admit()?;
         web::block(move || {
             // They go with the work, which goes on when the client has gone.
             let _held = (waiting, running);
@@ -134,6 +142,31 @@ fn verify(password: &str, hashed: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
+
+    #[actix_web::test]
+    async fn whoever_waits_is_asked_again_when_it_is_its_turn() {
+        let passwords = Passwords::new().expect("a pool");
+        let hashed = hash_now("correct horse battery").expect("a hash");
+        let is_open = Cell::new(true);
+        let admit = || match is_open.get() {
+            true => Ok(()),
+            false => Err(ApiError::RateLimited(7)),
+        };
+        let check = || {
+            let password = "correct horse battery".to_owned();
+            passwords.matches(password, Some(hashed.clone()), admit)
+        };
+        assert!(check().await.expect("it is admitted"));
+        let all = u32::try_from(AT_ONCE).expect("a few");
+        let others = passwords.running.acquire_many(all).await.expect("open");
+        let closing = async {
+            is_open.set(false);
+            drop(others);
+        };
+        let (checked, ()) = futures_util::future::join(check(), closing).await;
+        assert!(matches!(checked, Err(ApiError::RateLimited(7))));
+    }
 
     fn code(password: &str) -> Option<FaultCode> {
         weakness(password, "Lin.Zhou@example.com").map(|(code, _)| code)

@@ -45,7 +45,8 @@ fn check_client(check: &mut Check, pointer: &str, client: Member<String>) -> Opt
 ///
 /// Records one view of a public article and answers once it is on disk. One view per visitor and
 /// article counts in the window (30 minutes by default); a repeated `hit_id`, a crawler or a
-/// prefetch is told as such and doesn't count. The body may be empty, or JSON sent as
+/// prefetch is told as such and doesn't count. An address that sends too many is told `rejected`,
+/// never 429. The body may be empty, or JSON sent as
 /// `application/json` or `text/plain`, so that `navigator.sendBeacon` needs no preflight.
 #[utoipa::path(
     tag = "hits", operation_id = "recordHit",
@@ -99,7 +100,8 @@ pub async fn record_one(
 ///
 /// Records up to 500 views, as an app collects them while there is no connection: all in one
 /// transaction, answered once they are on disk, with one result each. Each needs a `hit_id`, so
-/// that a batch that is sent again counts once.
+/// that a batch that is sent again counts once. What an address sends too much of is `rejected` and
+/// can be sent again.
 #[utoipa::path(
     tag = "hits", operation_id = "recordHits",
     request_body(

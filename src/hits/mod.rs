@@ -60,6 +60,7 @@ pub struct Hit {
 pub async fn record(app: &App, hits: Vec<Hit>, viewer: Viewer) -> ApiResult<Vec<Recorded>> {
     let (zone, window) = (app.config.site.zone, app.config.hit_window);
     let (clock, salts) = (app.clock.clone(), app.salts.clone());
+    let allowance = app.limits.hits_from(viewer.address());
     let (recorded, day_salts) = app
         .db
         .count(move |conn| {
@@ -69,6 +70,7 @@ pub async fn record(app: &App, hits: Vec<Hit>, viewer: Viewer) -> ApiResult<Vec<
                 visitor: viewer.hash(&day_salts.own),
                 visitor_before: day_salts.before.as_ref().map(|salt| viewer.hash(salt)),
                 is_bot: viewer.is_bot(),
+                allowance,
                 zone,
                 window,
                 now,

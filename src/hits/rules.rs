@@ -18,7 +18,7 @@ pub enum Outcome {
     Duplicate,
     /// A crawler, a link preview or a prefetch.
     Bot,
-    /// Its time is too far off.
+    /// Its time is too far off, or its sender has sent too many.
     Rejected,
     /// There is no such public article; nothing is written.
     NotFound,
@@ -106,6 +106,11 @@ impl Viewer {
                 .collect(),
             is_prefetch,
         }
+    }
+
+    /// The viewer's address, where there is one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
     }
 
     /// Whether this is a crawler or link preview that names itself, or a prefetch.

@@ -22,8 +22,11 @@ use super::client::RequestId;
 
 const ALLOWED_HEADERS: &str =
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key";
-const EXPOSED_HEADERS: &str = "ETag, Link, Location, Retry-After, RateLimit, X-Request-Id";
+const EXPOSED_HEADERS: &str =
+    "ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id";
 const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+/// Headers that an error's answer keeps when it gets its problem document.
+const KEPT_HEADERS: &[&str] = &["ratelimit", "ratelimit-policy"];
 const PREFLIGHT_SECONDS: &str = "7200";
 
 /// The outermost middleware.
@@ -112,7 +115,7 @@ fn with_problem(res: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxB
         own.map(|error| error.answer(id))
     });
     let status = res.status();
-    let answer = match own {
+    let mut answer = match own {
         Some(Some(answer)) => answer,
         None if !status.is_client_error() && !status.is_server_error() => return res,
         // An answer of the framework's own, such as to a path that is no UTF-8.
@@ -131,6 +134,12 @@ fn with_problem(res: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxB
             ApiError::new(code, code.title()).answer(id)
         }
     };
+    for name in KEPT_HEADERS {
+        if let Some(value) = res.headers().get(*name) {
+            let name = HeaderName::from_static(name);
+            answer.headers_mut().insert(name, value.clone());
+        }
+    }
     res.into_response(answer)
 }
 

@@ -82,6 +82,7 @@ fn problem(code: Code, request: &Value) -> Value {
         }
         Code::NotFound => ApiError::not_found("resource"),
         Code::Internal => ApiError::Internal(String::new()),
+        Code::RateLimited => ApiError::RateLimited(1),
         Code::Unavailable => ApiError::Unavailable(1),
         code => ApiError::new(code, code.title()),
     };

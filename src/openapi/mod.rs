@@ -30,7 +30,7 @@ const EXAMPLES: &str = include_str!("../../openapi/examples.json");
         title = "Lanmu",
         description = "Lanmu (栏目) is a headless content API for portals and news sites: articles, the sections they stand in, and exact hit counts of both.\n\n\
             **Delivery** (`/v1/…`) is anonymous, cacheable and only ever sees what is public. **Management** (`/v1/admin/…`) needs an access token from `POST /v1/auth/login`, or an API key.\n\n\
-            Instants are RFC 3339, in UTC in answers. Days are `YYYY-MM-DD` in the site's time zone. Errors are problem documents (RFC 9457). Lists are paged by number or by cursor and carry `Link`. `HEAD` is answered wherever `GET` is. Unknown members and parameters are refused. Every answer has `X-Request-Id`; the request's own is kept.",
+            Instants are RFC 3339, in UTC in answers. Days are `YYYY-MM-DD` in the site's time zone. Errors are problem documents (RFC 9457). Lists are paged by number or by cursor and carry `Link`. `HEAD` is answered wherever `GET` is. Unknown members and parameters are refused. Requests are limited per client: `RateLimit` tells what is left, and 429 when to come again. Every answer has `X-Request-Id`; the request's own is kept.",
         contact(name = "The Lanmu project", url = "https://lanmu.example/"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),

@@ -139,6 +139,10 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
     if *method == HttpMethod::Patch {
         problems.push(("428", "The operation needs If-Match"));
     }
+    let is_limited = is_limited(path, method);
+    if is_limited {
+        problems.push(("429", "Too many requests; see Retry-After"));
+    }
     problems.push(("500", "The service failed"));
     if !STATIC.contains(&path) && path != "/healthz" {
         problems.push((
@@ -161,21 +165,12 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
                 let described = problem(&response.description);
                 response.content = described.content;
             }
+            if is_limited && (status.starts_with('2') || status == "429") {
+                add_limits(response);
+            }
             match status.as_str() {
                 "401" => add_header(response, "WWW-Authenticate", "`Bearer`"),
-                "503" => {
-                    let seconds = HeaderBuilder::new()
-                        .schema(Some(
-                            ObjectBuilder::new()
-                                .schema_type(Type::Integer)
-                                .minimum(Some(1)),
-                        ))
-                        .description(Some("Seconds after which to try again"))
-                        .build();
-                    response
-                        .headers
-                        .insert("Retry-After".to_owned(), RefOr::T(seconds));
-                }
+                "429" | "503" => add_retry_after(response),
                 "201" if has_path && !is_versioned => {}
                 "201" => {
                     add_header(response, "Location", "Where the resource is");
@@ -248,6 +243,42 @@ fn add_header(response: &mut Response, name: &str, description: &str) {
     response
         .headers
         .insert(name.to_owned(), RefOr::T(header(description)));
+}
+
+fn add_retry_after(response: &mut Response) {
+    let seconds = HeaderBuilder::new()
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::Integer)
+                .minimum(Some(1)),
+        ))
+        .description(Some("Seconds after which to try again"))
+        .build();
+    response
+        .headers
+        .insert("Retry-After".to_owned(), RefOr::T(seconds));
+}
+
+/// Whether the operation's requests are limited: all but health and the recording of hits.
+fn is_limited(path: &str, method: &HttpMethod) -> bool {
+    let records_hits =
+        *method == HttpMethod::Post && matches!(path, "/v1/hits" | "/v1/articles/{ref}/hits");
+    !records_hits && !matches!(path, "/healthz" | "/readyz" | "/metrics")
+}
+
+fn add_limits(response: &mut Response) {
+    add_header(
+        response,
+        "RateLimit",
+        "Requests that are left (`r`), and seconds until there are more (`t`), as in \
+         `\"reads\";r=59999;t=1`; not there where limits are off",
+    );
+    add_header(
+        response,
+        "RateLimit-Policy",
+        "The limit: so many requests (`q`) in so many seconds (`w`), as in \
+         `\"reads\";q=60000;w=60`; not there where limits are off",
+    );
 }
 
 fn add_not_modified(operation: &mut Operation, tag: &str) {

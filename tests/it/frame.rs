@@ -276,6 +276,7 @@ async fn delivery_is_open_to_every_origin(stage: Stage) {
             "Location",
             "Retry-After",
             "RateLimit",
+            "RateLimit-Policy",
             "X-Request-Id",
         ] {
             assert!(exposed.contains(name), "{name}");

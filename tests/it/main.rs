@@ -13,6 +13,7 @@ mod command_line;
 mod database;
 mod frame;
 mod hits;
+mod limits;
 mod lists;
 mod openapi;
 mod publishing;
@@ -33,6 +34,7 @@ fn all() -> Vec<Fact> {
         database::facts(),
         frame::facts(),
         hits::facts(),
+        limits::facts(),
         lists::facts(),
         openapi::facts(),
         publishing::facts(),

@@ -12,6 +12,7 @@ use crate::clock::SiteZone;
 use crate::db::schema::{hit_days, hit_ids, hit_totals, hit_visits};
 use crate::db::{Conn, Timestamp, dialect};
 use crate::each;
+use crate::limits::Allowance;
 
 use super::counts::counts;
 use crate::hits::Hit;
@@ -26,6 +27,8 @@ pub struct View {
     pub visitor_before: Option<Vec<u8>>,
     /// Whether it is a bot.
     pub is_bot: bool,
+    /// How many hits the viewer may still send.
+    pub allowance: Allowance,
     /// The site's days.
     pub zone: SiteZone,
     /// How long a visitor's views of one article are one view.
@@ -148,6 +151,10 @@ fn judge(
     view: &View,
     seen_in_batch: &mut Vec<Timestamp>,
 ) -> QueryResult<Outcome> {
+    // It leaves nothing behind, so that it can be sent again and count then.
+    if !view.allowance.take() {
+        return Ok(Outcome::Rejected);
+    }
     if let Some(at) = hit.at {
         let oldest = view.now.plus_seconds(-HIT_ID_SECONDS);
         if at < oldest || at > view.now.plus_seconds(MAX_AHEAD_SECONDS) {

@@ -1,0 +1,98 @@
+//! The middleware that limits requests by the client's address.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, web};
+
+use super::{Bucket, Decision, Key, Limits};
+use crate::app::App;
+use crate::http::client;
+use crate::http::frame::routed_path;
+
+/// Paths that whoever runs the service asks for, again and again.
+const EXEMPT: &[&str] = &["/healthz", "/readyz", "/metrics"];
+
+/// Takes one request from the bucket of the client's address, 429 where it is empty, and tells in
+/// the answer's headers what is left. Hits are left to who records them, and a bucket that was
+/// charged later ([`Limits::charge`]) is told of instead. A connection without a peer's address is
+/// not limited.
+pub async fn limit(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let Some(app) = req.app_data::<web::Data<App>>().cloned() else {
+        return Ok(next.call(req).await?.map_into_left_body());
+    };
+    let own = of_address(&app, &req);
+    let mut res = match own.and_then(Decision::refusal) {
+        Some(error) => {
+            let (request, _) = req.into_parts();
+            ServiceResponse::from_err(error, request).map_into_right_body()
+        }
+        None => next.call(req).await?.map_into_left_body(),
+    };
+    let later = res.request().extensions().get::<Decision>().copied();
+    if let Some(decision) = later.or(own) {
+        app.limits.tell(decision, res.headers_mut());
+    }
+    Ok(res)
+}
+
+fn of_address(app: &App, req: &ServiceRequest) -> Option<Decision> {
+    let bucket = bucket_of(req.method())?;
+    let path = routed_path(req.request());
+    if EXEMPT.contains(&path) || (*req.method() == Method::POST && records_hits(path)) {
+        return None;
+    }
+    let limits: &Limits = &app.limits;
+    limits.0.as_ref()?;
+    let address = client::address(req.request(), &app.config.trusted_proxies)?;
+    limits.check(bucket, Key::of_address(address))
+}
+
+/// The bucket of requests of a method. `OPTIONS` has none; what is no known method is a write.
+pub(super) fn bucket_of(method: &Method) -> Option<Bucket> {
+    match *method {
+        Method::GET | Method::HEAD => Some(Bucket::Reads),
+        Method::OPTIONS => None,
+        _ => Some(Bucket::Writes),
+    }
+}
+
+/// Whether a `POST` to this path records hits.
+fn records_hits(path: &str) -> bool {
+    let article = path
+        .strip_prefix("/v1/articles/")
+        .and_then(|rest| rest.strip_suffix("/hits"));
+    path == "/v1/hits" || article.is_some_and(|name| !name.is_empty() && !name.contains('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_two_paths_of_delivery_record_hits() {
+        for path in [
+            "/v1/hits",
+            "/v1/articles/12/hits",
+            "/v1/articles/a-slug/hits",
+        ] {
+            assert!(records_hits(path), "{path}");
+        }
+        for path in [
+            "/v1/hits/",
+            "/v1/hits/top",
+            "/v1/articles/hits",
+            "/v1/articles//hits",
+            "/v1/articles/12/hits/",
+            "/v1/articles/../admin/articles/12/hits",
+            "/v1/admin/articles/12/hits",
+            "/v1/admin/articles/1/publish",
+        ] {
+            assert!(!records_hits(path), "{path}");
+        }
+    }
+}
