@@ -1,5 +1,6 @@
 //! How much one client may ask for.
 
+mod callers;
 mod hits;
 mod requests;
 mod sign_in;
@@ -46,5 +47,11 @@ fn told(answer: &Answer) -> (Option<&str>, Option<&str>) {
 
 /// The facts of this module.
 pub fn facts() -> Vec<Fact> {
-    [requests::facts(), hits::facts(), sign_in::facts()].concat()
+    [
+        requests::facts(),
+        callers::facts(),
+        hits::facts(),
+        sign_in::facts(),
+    ]
+    .concat()
 }
