@@ -87,7 +87,8 @@ impl FromParams for ListQuery {
 
 /// List all articles
 ///
-/// Articles in every state, without their bodies: those in sections that the caller works in.
+/// Articles in every state, without their bodies: those in sections that the caller works in; for an
+/// author, those it made.
 #[utoipa::path(
     tag = "manage articles", operation_id = "listManagedArticles",
     params(ListParams, FilterParams, PagingParams),
@@ -120,6 +121,7 @@ pub async fn list(
                 shared: query.filter.filter(zone),
                 section_ids,
                 reach: reach.ids(),
+                only_by: caller.caller.only_by(Permission::ReadContent),
                 status: query.status,
                 created_by: query.created_by,
                 words: query.words,

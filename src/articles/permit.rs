@@ -9,9 +9,10 @@ use super::lists;
 use super::rules::Status;
 use super::store::{self, Stored};
 
-/// The article of this id, where the caller may do that with it. What stands in a section that the
-/// caller has no part in is 403 where readers see it, else 404; so is what isn't there. A draft of
-/// somebody else's is 403 for those who may write their own only.
+/// The article of this id, where the caller may do that with it. What the caller has no part in (it
+/// stands in a section of others, or is somebody else's where only one's own counts) is 403 where
+/// readers see it, else 404, as is what isn't there. What of its own is no draft any more is 403 for
+/// those who may write drafts only.
 pub fn find_for(
     conn: &mut Conn,
     caller: &Caller,
@@ -20,32 +21,36 @@ pub fn find_for(
     now: Timestamp,
 ) -> ApiResult<Stored> {
     let stored = store::find(conn, id)?;
-    if caller.sections.is_some() {
-        let tree = sections::store::tree(conn)?;
-        if !Reach::of(caller, &tree).covers(stored.row.section_id) {
-            return Err(if lists::is_public_now(conn, id, now)? {
-                not_yours()
-            } else {
-                ApiError::not_found("article")
-            });
-        }
+    if !has_part(conn, caller, permission, &stored)? {
+        return Err(if lists::is_public_now(conn, id, now)? {
+            not_yours()
+        } else {
+            ApiError::not_found("article")
+        });
     }
-    match caller.extent(permission) {
-        Extent::All => Ok(stored),
-        Extent::OwnDrafts if is_own_draft(&stored, caller, now) => Ok(stored),
-        Extent::OwnDrafts => {
-            let detail = "the account may change drafts of its own only";
-            Err(ApiError::new(Code::Forbidden, detail))
-        }
-        Extent::Nothing => {
-            let detail = "the caller may not do that with articles";
-            Err(ApiError::new(Code::Forbidden, detail))
-        }
+    caller.check(permission)?;
+    let is_draft = matches!(stored.row.status_at(now), Status::Draft | Status::Trashed);
+    if caller.extent(permission) == Extent::OwnDrafts && !is_draft {
+        let detail = "the account may change its articles only while they are drafts";
+        return Err(ApiError::new(Code::Forbidden, detail));
     }
+    Ok(stored)
 }
 
-/// Whether the account made the article and it is a draft still, or in the trash.
-fn is_own_draft(stored: &Stored, caller: &Caller, now: Timestamp) -> bool {
-    let is_own = stored.row.created_by.is_some() && stored.row.created_by == caller.user_id();
-    is_own && matches!(stored.row.status_at(now), Status::Draft | Status::Trashed)
+/// Whether the article stands where the caller works, and is its own where only that counts.
+fn has_part(
+    conn: &mut Conn,
+    caller: &Caller,
+    permission: Permission,
+    stored: &Stored,
+) -> ApiResult<bool> {
+    let by = caller.only_by(permission);
+    if by.is_some() && by != stored.row.created_by {
+        return Ok(false);
+    }
+    if caller.sections.is_none() {
+        return Ok(true);
+    }
+    let tree = sections::store::tree(conn)?;
+    Ok(Reach::of(caller, &tree).covers(stored.row.section_id))
 }

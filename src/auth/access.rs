@@ -15,7 +15,7 @@ pub enum Role {
     Admin,
     /// Writes and publishes in its sections.
     Editor,
-    /// Writes drafts of its own in its sections.
+    /// Writes drafts of its own in its sections, and sees what it wrote.
     Author,
     /// Reads.
     Viewer,
@@ -99,9 +99,11 @@ impl Scope {
 pub enum Extent {
     /// Not at all.
     Nothing,
-    /// Articles that the account made itself, as long as they are drafts (or in the trash), in its
-    /// sections.
+    /// Articles that the account made itself, in its sections, as long as they are drafts or in the
+    /// trash.
     OwnDrafts,
+    /// Articles that the account made itself, in its sections.
+    Own,
     /// Everything in the caller's sections; all that is, where it has no bounds.
     All,
 }
@@ -173,11 +175,11 @@ const fn row(permission: Permission, extents: [Extent; 4], scope: Option<Scope>)
 
 /// Who may do what: admin, editor, author, viewer, and the scope of API keys.
 pub const TABLE: &[Row] = {
-    use Extent::{All, Nothing, OwnDrafts};
+    use Extent::{All, Nothing, Own, OwnDrafts};
     use Permission as P;
     use Scope as S;
     &[
-        row(P::ReadContent, [All, All, All, All], Some(S::ContentRead)),
+        row(P::ReadContent, [All, All, Own, All], Some(S::ContentRead)),
         row(
             P::WriteContent,
             [All, All, OwnDrafts, Nothing],
@@ -189,7 +191,7 @@ pub const TABLE: &[Row] = {
             Some(S::ContentPublish),
         ),
         row(P::WriteSections, [All, Nothing, Nothing, Nothing], None),
-        row(P::ReadHits, [All, All, All, All], Some(S::HitsRead)),
+        row(P::ReadHits, [All, All, Own, All], Some(S::HitsRead)),
         row(
             P::WriteHits,
             [All, All, Nothing, Nothing],

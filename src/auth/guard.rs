@@ -61,11 +61,19 @@ impl Caller {
         }
     }
 
+    /// The account whose articles alone the permission is for; `None`: anybody's.
+    pub fn only_by(&self, permission: Permission) -> Option<i64> {
+        match self.extent(permission) {
+            Extent::Own | Extent::OwnDrafts => self.user_id(),
+            Extent::Nothing | Extent::All => None,
+        }
+    }
+
     /// Refuses what the caller may not do at all, with 403.
     pub fn check(&self, permission: Permission) -> ApiResult<()> {
         match self.extent(permission) {
             Extent::Nothing => Err(self.forbidden()),
-            Extent::OwnDrafts | Extent::All => Ok(()),
+            Extent::OwnDrafts | Extent::Own | Extent::All => Ok(()),
         }
     }
 

@@ -74,10 +74,9 @@ pub async fn login(
         .db
         .write(move |conn| {
             // It may have been disabled or given another password in the meantime.
-            let current = match &found {
-                Some(account) => store::find_login_by_id(conn, account.user_id)?,
-                None => None,
-            };
+            // Looked up for an unknown account as well: the work is the same.
+            let id = found.as_ref().map_or(0, |account| account.user_id);
+            let current = store::find_login_by_id(conn, id)?;
             let hash = current.as_ref().and_then(Login::usable_hash);
             let is_current = hash == found.as_ref().and_then(Login::usable_hash);
             let anonymous = Actor::anonymous(&origin);

@@ -17,7 +17,7 @@ use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::Ref;
 use crate::sections::{self, Reach};
 
-use super::store::{self, Correction, ManagedSort};
+use super::store::{self, Among, Correction, ManagedSort};
 use super::wire::{BaselineInput, ManagedHitCount, ManagedHitList, ResetInput};
 
 /// The most that an older system may have counted.
@@ -94,9 +94,11 @@ pub async fn list(
                 }
                 None => None,
             };
-            let sections = reach.narrow(wanted);
-            let found =
-                store::managed_page_ids(conn, sections.as_deref(), query.sort, &query.paging)?;
+            let among = Among {
+                section_ids: reach.narrow(wanted),
+                only_by: caller.caller.only_by(Permission::ReadHits),
+            };
+            let found = store::managed_page_ids(conn, &among, query.sort, &query.paging)?;
             let mut ledgers = store::ledgers(conn, &found.items, today)?;
             let data = found
                 .items

@@ -39,7 +39,7 @@ fn requirements(permission: Permission) -> Vec<SecurityRequirement> {
 }
 
 /// Who may, in words.
-fn who_may(permission: Permission) -> String {
+fn who_may(permission: Permission, is_of_sections: bool) -> String {
     let mut words = Vec::new();
     for role in Role::ALL {
         let bounded = match (permission, role) {
@@ -48,6 +48,8 @@ fn who_may(permission: Permission) -> String {
         };
         match role.may(permission) {
             Extent::All => words.push(format!("{role}{bounded}")),
+            Extent::Own if is_of_sections => words.push(format!("{role} in its sections")),
+            Extent::Own => words.push(format!("{role} with what it made")),
             Extent::OwnDrafts => words.push(format!("{role} with drafts of its own")),
             Extent::Nothing => {}
         }
@@ -96,7 +98,7 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
     if let Some(permission) = permission {
         let text = operation.description.get_or_insert_default();
         text.push_str("\n\n");
-        text.push_str(&who_may(permission));
+        text.push_str(&who_may(permission, path.starts_with("/v1/admin/sections")));
     }
 
     let has_status =

@@ -89,9 +89,9 @@ impl Reach {
     }
 }
 
-/// 403 for what stands in a section that the caller doesn't work in.
+/// 403 for what the caller sees, but has no part in.
 pub fn not_yours() -> ApiError {
-    let detail = "that stands in a section that the caller has no part in";
+    let detail = "that belongs to sections or people that the caller has no part in";
     ApiError::new(Code::Forbidden, detail)
 }
 

@@ -23,6 +23,8 @@ pub struct ManagedFilter {
     pub section_ids: Option<Vec<i64>>,
     /// The sections that the caller works in; `None`: all.
     pub reach: Option<Vec<i64>>,
+    /// The account whose articles alone the caller sees; `None`: everybody's.
+    pub only_by: Option<i64>,
     /// The state that time has made.
     pub status: Option<Status>,
     /// Who made it.
@@ -124,7 +126,7 @@ pub fn managed_articles<'a>(
             Status::Archived => query.filter(stored.or(released.and(ended))),
         };
     }
-    if let Some(user) = filter.created_by {
+    for user in [filter.created_by, filter.only_by].into_iter().flatten() {
         query = query.filter(articles::created_by.eq(user));
     }
     if let Some(from) = shared.published_from {

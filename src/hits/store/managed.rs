@@ -23,21 +23,33 @@ pub enum ManagedSort {
     ArticleId,
 }
 
-/// A page of articles in any state, by their counts; in these sections where they are given.
+/// Which articles' counts.
+#[derive(Debug, Clone, Default)]
+pub struct Among {
+    /// Only in these sections.
+    pub section_ids: Option<Vec<i64>>,
+    /// Only made by this account.
+    pub only_by: Option<i64>,
+}
+
+/// A page of articles in any state, by their counts.
 pub fn managed_page_ids(
     conn: &mut Conn,
-    section_ids: Option<&[i64]>,
+    among: &Among,
     sort: ManagedSort,
     paging: &Paging,
 ) -> QueryResult<Found<i64>> {
     let all = || {
-        let query = articles_table::table
+        let mut query = articles_table::table
             .left_join(hit_totals::table.on(hit_totals::article_id.eq(articles_table::id)))
             .into_boxed::<crate::db::MultiBackend>();
-        match section_ids {
-            Some(ids) => query.filter(articles_table::section_id.eq_any(ids.to_vec())),
-            None => query,
+        if let Some(ids) = &among.section_ids {
+            query = query.filter(articles_table::section_id.eq_any(ids));
         }
+        if let Some(user) = among.only_by {
+            query = query.filter(articles_table::created_by.eq(user));
+        }
+        query
     };
     let total = if paging.exact {
         Some(all().select(diesel::dsl::count_star()).first(conn)?)

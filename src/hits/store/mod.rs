@@ -9,6 +9,6 @@ pub use counts::{
     Of, Window, counts, daily, first_day, last_of, ledgers, section_total, section_windows,
     site_total, top,
 };
-pub use managed::{Correction, ManagedSort, correct, managed_page_ids};
+pub use managed::{Among, Correction, ManagedSort, correct, managed_page_ids};
 pub use record::{Recorded, View, add_history, record, start_from};
 pub use salts::{find_salt, salt, tidy};
