@@ -3,7 +3,7 @@
 mod guard;
 mod sessions;
 mod sign_in;
-mod tokens;
+pub mod tokens;
 
 use reqwest::Method;
 use serde_json::json;

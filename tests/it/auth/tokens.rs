@@ -98,14 +98,15 @@ async fn a_token_from_the_future_is_none(stage: Stage) {
 }
 
 /// What the service signs tokens with, to forge others.
-struct Forge {
+pub struct Forge {
     kid: String,
     pkcs8: Vec<u8>,
     token: String,
 }
 
 impl Forge {
-    async fn new(app: &TestApp) -> Self {
+    /// With the key that the node signs with, and a token of the admin's.
+    pub async fn new(app: &TestApp) -> Self {
         let (kid, pkcs8) = signing_keys::table
             .select((signing_keys::kid, signing_keys::pkcs8))
             .first(&mut app.connect())
@@ -131,7 +132,7 @@ impl Forge {
     }
 
     /// A token with one claim changed; null takes it out.
-    fn with_claim(&self, name: &str, value: Value) -> String {
+    pub fn with_claim(&self, name: &str, value: Value) -> String {
         let mut claims = self.claims();
         let object = claims.as_object_mut().expect("claims");
         if value.is_null() {
