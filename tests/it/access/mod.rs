@@ -2,7 +2,9 @@
 //! who work with it.
 
 mod authors;
+mod expected;
 mod keys;
+mod open;
 mod people;
 mod plans;
 mod promptly;
@@ -183,6 +185,7 @@ fn external(id: &str) -> String {
 pub fn facts() -> Vec<Fact> {
     [
         walk::facts(),
+        open::facts(),
         reach::facts(),
         authors::facts(),
         keys::facts(),

@@ -6,18 +6,18 @@ use std::rc::Rc;
 
 use diesel::prelude::*;
 use lanmu::auth::Permission;
-use lanmu::auth::access::{Extent, OPERATIONS, bounds, permission_of};
+use lanmu::auth::access::{OPERATIONS, permission_of};
 use lanmu::db::Conn;
 use lanmu::db::schema::{articles, sections};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::PASSWORD;
 use crate::support::client::Answer;
 use crate::support::contract::document;
 use crate::support::databases;
 use crate::support::stage::Stage;
 
+use super::expected::{code, expected};
 use super::people::{Person, Who, everybody, stranger};
 use super::plans::{Ask, Listed, Made, On, Place, State, asks};
 use super::{ARTICLES, Holder, KEYS, Site, draft, email, id_of, one, sign_in};
@@ -28,13 +28,14 @@ const NOTHING: i64 = 987_654_321;
 type Rows = Vec<(&'static str, Vec<String>)>;
 
 /// An operation of the document.
-struct Operation {
-    id: String,
-    method: Method,
-    path: String,
+pub struct Operation {
+    pub id: String,
+    pub method: Method,
+    pub path: String,
 }
 
-fn operations() -> Vec<Operation> {
+/// Every operation of the document.
+pub fn operations() -> Vec<Operation> {
     let mut found = Vec::new();
     for (path, item) in document()["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
@@ -72,16 +73,18 @@ struct Ready {
     since: Vec<String>,
 }
 
-struct Walk {
-    site: Site,
+/// The site, everybody on it, and how far the walk has come.
+pub struct Walk {
+    pub site: Site,
     conn: Conn,
-    people: Rc<[Person]>,
-    made: usize,
+    pub people: Rc<[Person]>,
+    /// How many things were made, to name the next one.
+    pub made: usize,
     tried: usize,
 }
 
 impl Walk {
-    async fn new(stage: &Stage) -> Self {
+    pub async fn new(stage: &Stage) -> Self {
         let site = Site::new(stage).await;
         let people = everybody(&site).await.into();
         let conn = site.app.connect();
@@ -333,73 +336,6 @@ impl Walk {
     }
 }
 
-/// Whether the caller's sections hold that place, by the table.
-fn reaches(person: &Person, place: Place) -> bool {
-    let sections = match person.who {
-        Who::Account(role) => bounds(role, person.sections.clone()),
-        _ => person.sections.clone(),
-    };
-    match sections {
-        None => true,
-        // Whoever is bound is bound to home, or to nothing.
-        Some(ids) => !ids.is_empty() && matches!(place, Place::Home | Place::Below),
-    }
-}
-
-/// The status that the caller must be answered with.
-fn expected(person: &Person, permission: Permission, ask: &Ask) -> u16 {
-    let Some(extent) = person.extent(permission) else {
-        return 401;
-    };
-    let lacks = |needed| person.extent(needed) == Some(Extent::Nothing);
-    let lacks_more = ask.also.is_some_and(lacks);
-    if extent == Extent::Nothing || (lacks_more && ask.body.get("publish").is_some()) {
-        return 403;
-    }
-    match ask.on {
-        On::Missing | On::Into(None) | On::NewExternal(None) => {
-            if ask.on == On::Missing {
-                404
-            } else {
-                422
-            }
-        }
-        On::Into(Some(place)) | On::NewExternal(Some(place)) => match place {
-            place if reaches(person, place) => ask.status,
-            Place::Hidden => 422,
-            _ => 403,
-        },
-        On::Article(state, made, place) | On::External(state, made, place) => {
-            let is_public = state == State::Public && place != Place::Hidden;
-            let is_own_draft = made == Made::ByAuthor && state != State::Public;
-            if !reaches(person, place) {
-                if is_public { 403 } else { 404 }
-            } else if lacks_more || (extent == Extent::OwnDrafts && !is_own_draft) {
-                403
-            } else {
-                ask.status
-            }
-        }
-        On::Section(place) if !reaches(person, place) => {
-            if place == Place::Hidden {
-                404
-            } else {
-                403
-            }
-        }
-        _ => ask.status,
-    }
-}
-
-fn code(status: u16) -> Option<&'static str> {
-    match status {
-        401 => Some("unauthorized"),
-        403 => Some("forbidden"),
-        404 => Some("not_found"),
-        _ => None,
-    }
-}
-
 /// Walks the operations that need one of these permissions; at least so many pairs.
 async fn walk(stage: Stage, permissions: &[Permission], floor: usize) {
     let mut walk = Walk::new(&stage).await;
@@ -477,85 +413,10 @@ async fn the_table_and_the_document_name_the_same(_: Stage) {
     }
 }
 
-/// A request of an operation that needs no caller: path and body; null is none.
-async fn open_request(walk: &mut Walk, operation: &Operation, article: i64) -> (String, Value) {
-    let app = walk.site.app.clone();
-    let reference = if operation.path.starts_with("/v1/sections") {
-        walk.site.home
-    } else {
-        article
-    };
-    let path = operation.path.replace("{ref}", &reference.to_string());
-    walk.made += 1;
-    let login = json!({"email": email("admin"), "password": PASSWORD});
-    let (query, body) = match operation.id.as_str() {
-        "login" => ("", login),
-        "refreshTokens" => {
-            let session = app.post("/v1/auth/login", login).await.ok(200);
-            ("", json!({"refresh_token": session["refresh_token"]}))
-        }
-        "resetPassword" => {
-            let id = stranger(&app, walk.made).await;
-            let path = format!("/v1/admin/users/{id}/password-reset");
-            let token = app.admin().act(&path).await.ok(201)["token"].clone();
-            ("", json!({"token": token, "password": PASSWORD}))
-        }
-        "recordHits" => {
-            let hit = json!({"article_id": article, "hit_id": format!("v-{}", walk.made)});
-            ("", json!({"hits": [hit]}))
-        }
-        "getHits" => ("article_ids=", Value::Null),
-        "recordHit" => ("", Value::Null),
-        id if operation.method == Method::GET => {
-            assert!(!path.contains('{'), "the walk has no request for {id}");
-            ("", Value::Null)
-        }
-        id => panic!("the walk has no request for {id}"),
-    };
-    let path = match query {
-        "" => path,
-        query => format!("{path}?{query}{article}"),
-    };
-    (path, body)
-}
-
-async fn what_needs_no_caller_is_the_same_for_all(stage: Stage) {
-    let mut walk = Walk::new(&stage).await;
-    let home = walk.site.home;
-    let article = walk.site.app.admin().article("晨渡", home, json!({})).await;
-    let people = Rc::clone(&walk.people);
-    let mut tried = 0;
-    for operation in operations() {
-        if permission_of(&operation.id).is_some() {
-            continue;
-        }
-        let mut first: Option<Answer> = None;
-        for person in people.iter() {
-            let (path, body) = open_request(&mut walk, &operation, article).await;
-            let mut request = walk.site.app.request(operation.method.clone(), &path);
-            if let Some(token) = &person.token {
-                request = request.header("authorization", &format!("Bearer {token}"));
-            }
-            let answer = super::send(request, body).await;
-            let told = format!("{}: {} got {answer}", operation.id, person.name);
-            assert!((200..300).contains(&answer.status), "{told}");
-            let first = first.get_or_insert_with(|| answer.clone());
-            assert_eq!(answer.status, first.status, "{told}");
-            if operation.method == Method::GET {
-                assert_eq!(answer.body, first.body, "{told}");
-            }
-            tried += 1;
-        }
-    }
-    println!("{:?}: {tried} requests that need no caller", stage.kind());
-    assert!(tried >= 500, "{tried} requests are too few");
-}
-
 crate::facts![
     the_table_and_the_document_name_the_same,
     articles_are_written_by_whom_the_table_names,
     articles_are_published_by_whom_the_table_names,
     counts_are_seen_and_set_by_whom_the_table_names,
     access_is_managed_by_whom_the_table_names,
-    what_needs_no_caller_is_the_same_for_all,
 ];
