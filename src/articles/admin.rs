@@ -529,8 +529,14 @@ pub async fn put_external(
                 return Err(ApiError::new(Code::InvalidTransition, detail));
             }
             // What is published, or was and is again, keeps its date unless it is given a new one.
-            if edits.published_at.is_none() && (publication.is_some() || status.is_released()) {
+            // So does all else where the caller may not give it one.
+            let may_date = caller.check(Permission::Publish);
+            let keeps_date = publication.is_some() || status.is_released() || may_date.is_err();
+            if edits.published_at.is_none() && keeps_date {
                 edits.published_at = was.row.published_at;
+            }
+            if edits.published_at != was.row.published_at {
+                may_date?;
             }
             Ok((
                 false,

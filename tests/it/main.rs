@@ -6,6 +6,7 @@
 
 mod support;
 
+mod access;
 mod articles;
 mod auth;
 mod bad_input;
@@ -27,6 +28,7 @@ use support::stage::{Fact, Stage};
 
 fn all() -> Vec<Fact> {
     [
+        access::facts(),
         articles::facts(),
         auth::facts(),
         bad_input::facts(),

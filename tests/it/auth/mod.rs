@@ -1,6 +1,6 @@
 //! Sign-in, tokens, and who is let in.
 
-mod forge;
+pub mod forge;
 mod forged;
 mod guard;
 mod rotation;
