@@ -15,6 +15,7 @@ use lanmu::db::{Conn, dialect};
 use tempfile::TempDir;
 
 use super::app::{ADMIN, NOON, PASSWORD};
+use super::secrets;
 
 /// The databases that the suite runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +96,7 @@ fn folder() -> PathBuf {
 /// `DATABASE_URL` of a fresh database of this kind, migrated, with one admin account.
 pub fn fresh(kind: Kind) -> String {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    match kind {
+    let url = match kind {
         Kind::Sqlite => {
             let template = SQLITE.get_or_init(|| {
                 let file = folder().join("template.db");
@@ -109,19 +110,23 @@ pub fn fresh(kind: Kind) -> String {
         Kind::Postgres => CLUSTER
             .get_or_init(Cluster::start)
             .create(number, Some("template_lanmu")),
-    }
+    };
+    secrets::note_database(&url);
+    url
 }
 
 /// `DATABASE_URL` of a database of this kind with nothing in it.
 pub fn empty(kind: Kind) -> String {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    match kind {
+    let url = match kind {
         Kind::Sqlite => format!(
             "sqlite://{}",
             folder().join(format!("{number}.db")).display()
         ),
         Kind::Postgres => CLUSTER.get_or_init(Cluster::start).create(number, None),
-    }
+    };
+    secrets::note_database(&url);
+    url
 }
 
 /// A connection of the test's own, to look behind the service's back.
@@ -137,8 +142,8 @@ pub fn connect(url: &str) -> Conn {
 /// The rows of every table that requests write, as text, by the table's name.
 pub fn rows(conn: &mut Conn) -> Vec<(&'static str, Vec<String>)> {
     use lanmu::articles::store::{ArticleRow, DetailsRow};
-    use lanmu::db::Timestamp;
     use lanmu::db::schema::*;
+    use lanmu::db::{JsonOf, Timestamp};
     use lanmu::sections::SectionRow;
     macro_rules! rows {
         ($($table:ident: $row:ty),* $(,)?) => {
@@ -182,10 +187,23 @@ pub fn rows(conn: &mut Conn) -> Vec<(&'static str, Vec<String>)> {
         Timestamp,
         Timestamp,
         i64,
+        Option<String>,
+        Option<JsonOf<Vec<i64>>>,
+        Option<Timestamp>,
+    );
+    type Session = (
+        i64,
+        i64,
+        Timestamp,
+        Timestamp,
+        Option<Timestamp>,
+        Option<Timestamp>,
+        Option<String>,
+        Option<String>,
     );
     rows! {
         users: User,
-        sessions: (i64, i64, Timestamp, Timestamp, Option<Timestamp>),
+        sessions: Session,
         refresh_tokens: (Vec<u8>, i64, Option<Timestamp>),
         sections: SectionRow,
         articles: ArticleRow,
