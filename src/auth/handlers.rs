@@ -40,6 +40,7 @@ pub async fn login(
     let password = check.required("/password", password.filter(|p| !p.is_empty()));
     check.finish()?;
     let (email, password) = (email.unwrap_or_default(), password.unwrap_or_default());
+    app.passwords.has_room()?;
     // PostgreSQL's text has no NUL, so no account has one.
     let is_possible = !email.contains('\0') && email.len() <= 1024 && password.len() <= 4096;
     let found = if is_possible {

@@ -4,6 +4,7 @@
 //! access token of a management request into a [`Caller`] before anything else is looked at;
 //! [`Can`] in a handler's signature says which permission the handler needs.
 
+mod aside;
 mod handlers;
 mod keys;
 mod password;

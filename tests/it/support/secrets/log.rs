@@ -94,7 +94,15 @@ fn search(needles: &Needles<(Secret, Vec<String>)>, line: &[u8]) -> Option<Telli
     let mut blanked = line.to_vec();
     let (mut kinds, mut facts) = (BTreeSet::new(), BTreeSet::new());
     for (start, length, (secret, met_by)) in found {
-        blanked[start..start + length].fill(b'*');
+        // The telling half was found; the whole is blanked where the whole is there.
+        let end = start + length;
+        let is_whole = line[..end].ends_with(secret.text.as_bytes());
+        let start = if is_whole {
+            end - secret.text.len()
+        } else {
+            start
+        };
+        blanked[start..end].fill(b'*');
         kinds.insert(secret.kind.clone());
         facts.extend(met_by.iter().cloned());
     }

@@ -28,7 +28,10 @@ pub fn as_text(secret: &str) -> Vec<String> {
 /// The forms in which a secret can stand in a column: as text, in hexadecimal, and as the bytes that
 /// a token is the base64 of.
 pub fn as_stored(secret: &str) -> Vec<Vec<u8>> {
-    let mut forms: Vec<Vec<u8>> = as_text(secret).into_iter().map(String::into_bytes).collect();
+    let mut forms: Vec<Vec<u8>> = as_text(secret)
+        .into_iter()
+        .map(String::into_bytes)
+        .collect();
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
     forms.push(hex.to_uppercase().into_bytes());
     forms.push(hex.into_bytes());
