@@ -53,6 +53,7 @@ pub async fn login(
         .limits
         .sign_in(&store::email_key(&email), origin.address);
     attempt.admit()?;
+    app.passwords.has_room()?;
     // PostgreSQL's text has no NUL, so no account has one.
     let is_possible = !email.contains('\0') && email.len() <= 1024 && password.len() <= 4096;
     let found = if is_possible {

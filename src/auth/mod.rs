@@ -7,6 +7,7 @@
 
 pub mod access;
 mod api_key;
+mod aside;
 mod guard;
 mod handlers;
 mod keys;

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use crate::support::app::{ADMIN, PASSWORD};
 use crate::support::databases::{self, Kind};
+use crate::support::secrets;
 use crate::support::stage::Stage;
 
 /// The command in a folder of its own, with nothing in its environment but these settings.
@@ -35,9 +36,18 @@ fn lanmu(folder: &Path, settings: &[(&str, &str)], args: &[&str]) -> Command {
 }
 
 fn run(folder: &Path, settings: &[(&str, &str)], args: &[&str]) -> Output {
-    lanmu(folder, settings, args)
+    let output = lanmu(folder, settings, args)
         .output()
-        .expect("the command runs")
+        .expect("the command runs");
+    tells_no_secret(output)
+}
+
+/// What the command has written, which tells none of the fact's secrets.
+#[track_caller]
+fn tells_no_secret(output: Output) -> Output {
+    secrets::check_output(&output.stdout);
+    secrets::check_output(&output.stderr);
+    output
 }
 
 fn add_user(folder: &Path, url: &str, email: &str, password: &str) -> Output {
@@ -57,7 +67,8 @@ fn add_user(folder: &Path, url: &str, email: &str, password: &str) -> Output {
     let mut stdin = child.stdin.take().expect("it is piped");
     writeln!(stdin, "{password}").expect("it is read");
     drop(stdin);
-    child.wait_with_output().expect("it ends")
+    secrets::note("password", password);
+    tells_no_secret(child.wait_with_output().expect("it ends"))
 }
 
 /// A serving process.
@@ -125,6 +136,7 @@ impl Served {
         let status = self.child.wait().expect("it ends");
         let mut log = self.lines.concat();
         self.rest.read_to_string(&mut log).expect("UTF-8");
+        secrets::check_output(log.as_bytes());
         (status, log)
     }
 }
@@ -197,7 +209,12 @@ async fn an_account_added_beside_a_running_server_signs_in(stage: Stage) {
     let login = Client::new()
         .post(format!("{}/v1/auth/login", served.base))
         .json(&body);
-    assert_eq!(login.send().await.expect("an answer").status(), 200);
+    let answer = login.send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let session: Value = answer.json().await.expect("JSON");
+    for kind in ["access_token", "refresh_token"] {
+        secrets::note(kind, session[kind].as_str().expect("a token"));
+    }
     assert!(served.terminate().0.success());
 }
 

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Trial};
 use support::databases::{self, Kind};
+use support::secrets;
 use support::stage::{Fact, Stage};
 
 fn all() -> Vec<Fact> {
@@ -65,13 +66,20 @@ fn main() -> ExitCode {
         trials.push(trial(fact, Kind::Postgres).with_ignored_flag(!postgres));
     }
     let left_out = all().len();
+    secrets::log::start();
     let conclusion = libtest_mimic::run(&args, trials);
     databases::shut_down();
+    let log = secrets::log::check();
     if !postgres && !args.list {
         println!(
             "LEFT OUT: the PostgreSQL half ({left_out} tests), because {}",
             databases::why_not_postgres()
         );
+    }
+    // No trial of its own: it is of all the others, whichever were asked for.
+    if let Err(leaks) = log {
+        println!("SECRETS IN THE LOG: {leaks}");
+        return ExitCode::FAILURE;
     }
     conclusion.exit_code()
 }

@@ -3,6 +3,7 @@
 //! What bodies are made of is read from the document, so that a new member is tried by itself.
 
 mod around;
+mod assignment;
 mod desk;
 mod edges;
 mod form;
@@ -103,6 +104,7 @@ pub fn facts() -> Vec<Fact> {
         members::facts(),
         media::facts(),
         around::facts(),
+        assignment::facts(),
         edges::facts(),
         reads::facts(),
     ]

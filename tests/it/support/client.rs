@@ -6,7 +6,7 @@ use std::ops::Index;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use super::contract;
+use super::{contract, secrets};
 
 /// A request on its way.
 pub struct Request {
@@ -69,7 +69,10 @@ impl Request {
 
     /// Sends it and checks what every answer must be.
     pub async fn send(self) -> Answer {
-        let response = self.builder.send().await.expect("an answer");
+        let (client, request) = self.builder.build_split();
+        let request = request.expect("a request");
+        let carried = secrets::of_request(&request);
+        let response = client.execute(request).await.expect("an answer");
         let status = response.status().as_u16();
         let headers = response
             .headers()
@@ -95,6 +98,8 @@ impl Request {
             self.method,
             self.path
         );
+        secrets::of_answer(&self.method, &self.path, &answer);
+        secrets::check_error(&carried, &answer);
         answer.check_frame();
         contract::check(&self.method, &self.path, &answer);
         answer

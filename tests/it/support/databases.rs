@@ -16,6 +16,7 @@ use lanmu::users::add_user;
 use tempfile::TempDir;
 
 use super::app::{ADMIN, NOON, PASSWORD};
+use super::secrets;
 
 /// The databases that the suite runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,7 +97,7 @@ fn folder() -> PathBuf {
 /// `DATABASE_URL` of a fresh database of this kind, migrated, with one admin account.
 pub fn fresh(kind: Kind) -> String {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    match kind {
+    let url = match kind {
         Kind::Sqlite => {
             let template = SQLITE.get_or_init(|| {
                 let file = folder().join("template.db");
@@ -110,19 +111,23 @@ pub fn fresh(kind: Kind) -> String {
         Kind::Postgres => CLUSTER
             .get_or_init(Cluster::start)
             .create(number, Some("template_lanmu")),
-    }
+    };
+    secrets::note_database(&url);
+    url
 }
 
 /// `DATABASE_URL` of a database of this kind with nothing in it.
 pub fn empty(kind: Kind) -> String {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    match kind {
+    let url = match kind {
         Kind::Sqlite => format!(
             "sqlite://{}",
             folder().join(format!("{number}.db")).display()
         ),
         Kind::Postgres => CLUSTER.get_or_init(Cluster::start).create(number, None),
-    }
+    };
+    secrets::note_database(&url);
+    url
 }
 
 /// A connection of the test's own, to look behind the service's back.

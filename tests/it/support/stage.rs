@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 
 use super::app::TestApp;
 use super::databases::{self, Kind};
+use super::secrets;
 
 type FactFuture = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -47,6 +48,14 @@ struct Inner {
 impl Stage {
     /// Plays a fact on a database of this kind; what went wrong is the error.
     pub fn run(fact: Fact, kind: Kind) -> Result<(), String> {
+        secrets::begin(format!("{}::{}", kind.name(), fact.name));
+        let played = Self::play(fact, kind);
+        // Also where the fact has failed: it ends what this thread has met.
+        let clean = secrets::end();
+        played.and(clean)
+    }
+
+    fn play(fact: Fact, kind: Kind) -> Result<(), String> {
         actix_web::rt::System::new().block_on(async move {
             let stage = Self(Rc::new(Inner {
                 kind,
