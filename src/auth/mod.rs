@@ -29,7 +29,7 @@ pub use api_key::NewKey;
 pub use guard::{Caller, Can, Identity, Needs, SignedIn, guard};
 pub use keys::{KeyError, Keys};
 pub use password::{Passwords, hash_now, weakness};
-pub use store::{ResetToken, make_reset, revoke_all_sessions};
+pub use store::{ResetToken, drop_reset, make_reset, revoke_all_sessions};
 
 /// Mounts `/v1/auth` and the public keys.
 pub fn routes(config: &mut ServiceConfig) {
