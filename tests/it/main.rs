@@ -6,7 +6,9 @@
 
 mod support;
 
+mod api_keys;
 mod articles;
+mod audit;
 mod auth;
 mod bad_input;
 mod command_line;
@@ -17,6 +19,7 @@ mod lists;
 mod openapi;
 mod publishing;
 mod sections;
+mod users;
 
 use std::process::ExitCode;
 
@@ -26,7 +29,9 @@ use support::stage::{Fact, Stage};
 
 fn all() -> Vec<Fact> {
     [
+        api_keys::facts(),
         articles::facts(),
+        audit::facts(),
         auth::facts(),
         bad_input::facts(),
         command_line::facts(),
@@ -37,6 +42,7 @@ fn all() -> Vec<Fact> {
         openapi::facts(),
         publishing::facts(),
         sections::facts(),
+        users::facts(),
     ]
     .concat()
 }

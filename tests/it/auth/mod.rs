@@ -1,6 +1,8 @@
 //! Sign-in, tokens, and who is let in.
 
 mod guard;
+mod own_sessions;
+mod passwords;
 mod sessions;
 mod sign_in;
 mod tokens;
@@ -61,6 +63,8 @@ pub fn facts() -> Vec<Fact> {
         tokens::facts(),
         sessions::facts(),
         guard::facts(),
+        passwords::facts(),
+        own_sessions::facts(),
     ]
     .concat()
 }

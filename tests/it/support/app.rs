@@ -147,6 +147,11 @@ impl TestApp {
         token
     }
 
+    /// Forgets the admin's access token, whose session is over.
+    pub fn forget_token(&self) {
+        self.token.replace(None);
+    }
+
     /// The ids of a list from this page on, read from `next_cursor` to `next_cursor`; as the admin
     /// where it is a managed one.
     pub async fn walk(&self, path: &str) -> Vec<i64> {

@@ -5,5 +5,6 @@ pub mod app;
 pub mod client;
 pub mod contract;
 pub mod databases;
+pub mod people;
 pub mod stage;
 pub mod statements;
