@@ -401,7 +401,7 @@ pub fn set_password(
             users::version.eq(users::version + 1),
         ))
         .execute(conn)?;
-    diesel::delete(password_resets::table.find(user_id)).execute(conn)?;
+    drop_reset(conn, user_id)?;
     revoke_all_sessions(conn, user_id, now)?;
     Ok(())
 }
@@ -421,7 +421,7 @@ pub struct ResetToken {
 pub fn make_reset(conn: &mut Conn, user_id: i64, by: &By) -> QueryResult<ResetToken> {
     let token = random_token(32);
     let expires_at = by.now.plus_seconds(RESET_SECONDS);
-    diesel::delete(password_resets::table.find(user_id)).execute(conn)?;
+    drop_reset(conn, user_id)?;
     diesel::insert_into(password_resets::table)
         .values((
             password_resets::user_id.eq(user_id),
@@ -432,6 +432,11 @@ pub fn make_reset(conn: &mut Conn, user_id: i64, by: &By) -> QueryResult<ResetTo
     let made = Entry::new(Event::PasswordResetMade, Resource::User, user_id);
     audit::record(conn, by, made)?;
     Ok(ResetToken { token, expires_at })
+}
+
+/// Takes back the one-time token of this account, if it has one.
+pub fn drop_reset(conn: &mut Conn, user_id: i64) -> QueryResult<usize> {
+    diesel::delete(password_resets::table.find(user_id)).execute(conn)
 }
 
 /// The active account that a one-time token is good for.

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::audit::{self, By, Entry, Event, Resource};
 use crate::auth::access::bounds;
-use crate::auth::{Role, revoke_all_sessions};
+use crate::auth::{Role, drop_reset, revoke_all_sessions};
 use crate::db::schema::users;
 use crate::db::{Conn, JsonOf, MultiBackend, Timestamp};
 use crate::error::{ApiError, ApiResult, Code};
@@ -111,7 +111,7 @@ pub fn create(conn: &mut Conn, new: NewUser, by: &By) -> ApiResult<UserRow> {
     Ok(row)
 }
 
-/// Changes an account. Disabling it ends its sessions.
+/// Changes an account. Disabling it ends its sessions and the one-time token that it has.
 pub fn update(conn: &mut Conn, was: &UserRow, edits: Edits, by: &By) -> ApiResult<UserRow> {
     check_email_is_free(conn, &edits.email, Some(was.id))?;
     if edits.role != Role::Admin || edits.disabled {
@@ -132,6 +132,10 @@ pub fn update(conn: &mut Conn, was: &UserRow, edits: Edits, by: &By) -> ApiResul
         .execute(conn)?;
     if edits.disabled {
         revoke_all_sessions(conn, was.id, by.now)?;
+    }
+    // One that an admin makes for an account while it is disabled is for later.
+    if edits.disabled && !was.disabled {
+        drop_reset(conn, was.id)?;
     }
     let row = super::find(conn, was.id)?;
     tell(conn, by, Event::UserUpdated, Some(was), Some(&row))?;

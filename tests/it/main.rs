@@ -7,7 +7,9 @@
 mod support;
 
 mod access;
+mod api_keys;
 mod articles;
+mod audit;
 mod auth;
 mod bad_input;
 mod command_line;
@@ -19,6 +21,7 @@ mod lists;
 mod openapi;
 mod publishing;
 mod sections;
+mod users;
 
 use std::process::ExitCode;
 
@@ -30,7 +33,9 @@ use support::stage::{Fact, Stage};
 fn all() -> Vec<Fact> {
     [
         access::facts(),
+        api_keys::facts(),
         articles::facts(),
+        audit::facts(),
         auth::facts(),
         bad_input::facts(),
         command_line::facts(),
@@ -42,6 +47,7 @@ fn all() -> Vec<Fact> {
         openapi::facts(),
         publishing::facts(),
         sections::facts(),
+        users::facts(),
     ]
     .concat()
 }

@@ -25,7 +25,7 @@ pub(super) fn tell(
     };
     let changes = audit::between(wire(was).as_ref(), wire(is).as_ref());
     let is_first_date = match (was, is) {
-        (Some(was), Some(_)) => event == Event::ArticlePublished && was.row.published_at.is_none(),
+        (Some(was), Some(_)) => was.row.published_at.is_none(),
         _ => true,
     };
     let is_date = |change: &Change| change.member == "published_at" && !is_first_date;

@@ -3,6 +3,8 @@
 pub mod forge;
 mod forged;
 mod guard;
+mod own_sessions;
+mod passwords;
 mod rotation;
 mod sessions;
 mod sign_in;
@@ -66,6 +68,8 @@ pub fn facts() -> Vec<Fact> {
         rotation::facts(),
         sessions::facts(),
         guard::facts(),
+        passwords::facts(),
+        own_sessions::facts(),
     ]
     .concat()
 }
