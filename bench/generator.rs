@@ -162,6 +162,7 @@ pub fn articles(
         let writer = Writer {
             by: Actor::system().at(published_at),
             reach: Reach::Everywhere,
+            only_by: None,
         };
         let stored = create(conn, edits, publication, &writer, Check::default())?;
         let views = 1 + i64::try_from(numbers.below(40) * numbers.below(40)).unwrap_or(0);

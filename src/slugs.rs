@@ -43,7 +43,7 @@ pub fn live(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<Opt
 }
 
 /// The id of what had this slug once.
-fn old(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<Option<i64>> {
+pub fn old(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<Option<i64>> {
     old_slugs::table
         .find((resource.name(), slug.as_str()))
         .select(old_slugs::target_id)

@@ -139,7 +139,7 @@ pub async fn create(
     _: Params<()>,
     body: Body<ApiKeyCreate>,
 ) -> ApiResult<HttpResponse> {
-    let by = caller.caller.by(app.clock.now());
+    let now = app.clock.now();
     let body = ApiKeyPatch {
         name: body.0.name,
         scopes: body.0.scopes,
@@ -149,6 +149,7 @@ pub async fn create(
     let shown = app
         .db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             let edits = checked_edits(conn, body, None, by.now)?;
             let key = NewKey::random();
             let row = store::create(conn, edits, &key, &by)?;
@@ -203,10 +204,11 @@ pub async fn patch(
     body: MergePatch<ApiKeyPatch>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match.required()?;
-    let by = caller.caller.by(app.clock.now());
+    let now = app.clock.now();
     let row = app
         .db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             let was = store::find(conn, id.0)?;
             if_match.check(was.version)?;
             let edits = checked_edits(conn, body.0, Some(&was), by.now)?;
@@ -241,10 +243,11 @@ pub async fn rotate(
     let overlap = body.0.overlap_seconds.given();
     let overlap = overlap.and_then(|n| check.number("/overlap_seconds", n, 0, MAX_OVERLAP));
     check.finish()?;
-    let by = caller.caller.by(app.clock.now());
+    let now = app.clock.now();
     let shown = app
         .db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             let was = store::find(conn, id.0)?;
             asked.if_match.check(was.version)?;
             let key = NewKey::random();
@@ -270,9 +273,10 @@ pub async fn revoke(
     id: ApiKeyId,
     asked: Conditional,
 ) -> ApiResult<HttpResponse> {
-    let by = caller.caller.by(app.clock.now());
+    let now = app.clock.now();
     app.db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             let was = store::find(conn, id.0)?;
             asked.if_match.check(was.version)?;
             store::revoke(conn, &was, &by)

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put};
 use utoipa::IntoParams;
 
 use crate::app::App;
-use crate::auth::{Caller, Can, Permission, Publish, ReadContent, WriteContent};
+use crate::auth::{Caller, Can, Needs, Permission, Publish, ReadContent, WriteContent};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::answer::managed;
 use crate::http::body::{Body, MergePatch, OptionalBody};
@@ -174,10 +174,14 @@ pub async fn create(
     let mut edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
     edits.prepared = app.renderer.prepare(edits.body.clone()).await?;
     let publication = checked_publication(&mut check, &caller.caller, asked)?;
-    let (caller, now) = (caller.caller, app.clock.now());
+    let now = app.clock.now();
     let stored = app
         .db
         .write(move |conn| {
+            let caller = caller.again(conn, now)?;
+            if publication.is_some() {
+                caller.check(Permission::Publish)?;
+            }
             let writer = Writer::new(conn, &caller, now)?;
             store::create(conn, edits, publication, &writer, check)
         })
@@ -253,9 +257,14 @@ pub async fn patch(
     let if_match = asked.if_match.required()?;
     let (id, now) = (id.0, app.clock.now());
     let locale = app.config.site.locale.clone();
-    let (caller, body) = (caller.caller, body.0);
+    let body = body.0;
     let prepared = if body.has_body() {
-        let current = app.db.read(move |conn| store::find(conn, id)).await?;
+        // Rendering takes time that would tell of what the caller must not know of.
+        let asking = caller.caller.clone();
+        let current = app
+            .db
+            .read(move |conn| find_for(conn, &asking, Permission::WriteContent, id, now))
+            .await?;
         app.renderer
             .prepare(body.new_body(current.edits("").body))
             .await?
@@ -265,6 +274,7 @@ pub async fn patch(
     let stored = app
         .db
         .write(move |conn| {
+            let caller = caller.again(conn, now)?;
             let was = find_for(conn, &caller, Permission::WriteContent, id, now)?;
             let mut check = Check::default();
             let before = was.edits(&locale);
@@ -333,10 +343,11 @@ pub async fn delete(
     asked: Conditional<DeleteQuery>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
-    let (id, caller, now) = (id.0, caller.caller, app.clock.now());
+    let (id, now) = (id.0, app.clock.now());
     let permanent = asked.query.permanent;
     app.db
         .write(move |conn| {
+            let caller = caller.again(conn, now)?;
             let was = find_for(conn, &caller, Permission::WriteContent, id, now)?;
             if permanent || was.row.status_at(now).is_released() {
                 caller.check(Permission::Publish)?;
@@ -377,13 +388,14 @@ pub async fn publish(
     body: OptionalBody<PublishInput>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
-    let (id, caller, now) = (id.0, caller.caller, app.clock.now());
+    let (id, now) = (id.0, app.clock.now());
     let mut check = Check::default();
     let publication = body.0.checked(&mut check, "");
     check.finish()?;
     let stored = app
         .db
         .write(move |conn| {
+            let caller = caller.again(conn, now)?;
             let was = find_for(conn, &caller, Permission::Publish, id, now)?;
             if_match.check(was.row.version)?;
             store::publish(conn, &was, publication, &caller.by(now))
@@ -392,21 +404,19 @@ pub async fn publish(
     answer(stored, now)
 }
 
-/// A step of an article's life, and what it needs.
-struct Step(Permission, Action);
-
-async fn take(
+async fn take<P: Needs>(
     app: &App,
-    caller: Caller,
+    caller: Can<P>,
     id: i64,
     if_match: IfMatch,
-    Step(permission, action): Step,
+    action: Action,
 ) -> ApiResult<HttpResponse> {
     let now = app.clock.now();
     let stored = app
         .db
         .write(move |conn| {
-            let was = find_for(conn, &caller, permission, id, now)?;
+            let caller = caller.again(conn, now)?;
+            let was = find_for(conn, &caller, P::PERMISSION, id, now)?;
             if_match.check(was.row.version)?;
             store::take(conn, &was, action, &caller.by(now))
         })
@@ -434,8 +444,7 @@ pub async fn unpublish(
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
-    let step = Step(Permission::Publish, Action::Unpublish);
-    take(&app, caller.caller, id.0, if_match, step).await
+    take(&app, caller, id.0, if_match, Action::Unpublish).await
 }
 
 /// Take an article out of the trash
@@ -458,8 +467,7 @@ pub async fn restore(
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
-    let step = Step(Permission::WriteContent, Action::Restore);
-    take(&app, caller.caller, id.0, if_match, step).await
+    take(&app, caller, id.0, if_match, Action::Restore).await
 }
 
 /// Create or replace an article of another system
@@ -474,7 +482,7 @@ pub async fn restore(
     responses(
         (status = 200, description = "The article, replaced", body = ManagedArticle),
         (status = 201, description = "The article, new", body = ManagedArticle),
-        (status = 409, description = "The slug is in use, or the article is in the trash"),
+        (status = 409, description = "The slug is in use, the article is in the trash, or the external id is that of an article that the caller must not know of"),
     ),
 )]
 #[put("/v1/admin/external-articles/{external_id}")]
@@ -492,7 +500,7 @@ pub async fn put_external(
             "external id: use 1 to 200 of A-Z, a-z, 0-9 and ._:~-",
         ));
     }
-    let (caller, now) = (caller.caller, app.clock.now());
+    let now = app.clock.now();
     let mut body = body.0;
     let mut check = Check::default();
     let asked = std::mem::take(&mut body.publish);
@@ -504,11 +512,15 @@ pub async fn put_external(
     }
     let mut edits = body.apply(&mut check, Edits::nothing(&app.config.site.locale));
     edits.prepared = app.renderer.prepare(edits.body.clone()).await?;
-    let publication = checked_publication(&mut check, &caller, asked)?;
+    let publication = checked_publication(&mut check, &caller.caller, asked)?;
     edits.external_id = Some(external_id.clone());
     let (is_new, stored) = app
         .db
         .write(move |conn| {
+            let caller = caller.again(conn, now)?;
+            if publication.is_some() {
+                caller.check(Permission::Publish)?;
+            }
             let writer = Writer::new(conn, &caller, now)?;
             let Some(id) = store::find_external(conn, &external_id)? else {
                 if if_match != IfMatch::Absent {
@@ -518,7 +530,13 @@ pub async fn put_external(
                 let stored = store::create(conn, edits, publication, &writer, check)?;
                 return Ok((true, stored));
             };
-            let was = find_for(conn, &caller, Permission::WriteContent, id, now)?;
+            let was = match find_for(conn, &caller, Permission::WriteContent, id, now) {
+                // To this caller it isn't there; but its name is taken.
+                Err(error) if error.code() == Code::NotFound => {
+                    return Err(store::external_id_taken(&external_id));
+                }
+                found => found?,
+            };
             let status = was.row.status_at(now);
             if status.is_released() {
                 caller.check(Permission::Publish)?;

@@ -9,14 +9,13 @@ use crate::db::schema::api_keys;
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::http::client::Origin;
-use crate::http::frame::random_token;
+use crate::http::frame::{KEY_PREFIX, random_token};
 
 use super::access::Scope;
-use super::guard::{Caller, Identity};
+use super::guard::{Caller, Identity, Proof};
 
-/// What every key begins with, so that people and secret scanners know one when they see it:
-/// `lanmu_` and 43 characters of base64url (256 random bits).
-const PREFIX: &str = "lanmu_";
+/// A key is `lanmu_` and 43 characters of base64url (256 random bits).
+const PREFIX: &str = KEY_PREFIX;
 const RANDOM_BYTES: usize = 32;
 const LENGTH: usize = PREFIX.len() + 43;
 /// How much of a key is kept in the clear, for people to tell keys apart: its prefix and 6 of 43
@@ -68,34 +67,32 @@ pub(super) async fn find_caller(
     now: Timestamp,
 ) -> ApiResult<Option<Caller>> {
     let hash = secret_hash(key);
+    let asked = hash.clone();
     let found = app
         .db
-        .read(move |conn| find(conn, &hash, now).map_err(ApiError::from))
+        .read(move |conn| find(conn, &asked, now).map_err(ApiError::from))
         .await?;
     let Some(row) = found else {
         return Ok(None);
     };
-    let is_stale = |last: Timestamp| last.plus_seconds(LAST_USED_SECONDS) <= now || last > now;
+    let is_stale = |last: Timestamp| last.plus_seconds(LAST_USED_SECONDS) <= now;
     if row.last_used_at.is_none_or(is_stale) {
         let id = row.id;
-        app.db
-            .count(move |conn| note_use(conn, id, now).map_err(ApiError::from))
-            .await?;
+        let noted = app
+            .db
+            .count(move |conn| note_use(conn, id, now).map_err(ApiError::from));
+        // The request is good all the same.
+        if let Err(error) = noted.await {
+            tracing::error!(%error, "the use of an API key can't be noted");
+        }
     }
-    let scopes = row.scopes.0.iter().filter_map(|name| Scope::parse(name));
-    Ok(Some(Caller {
-        identity: Identity::ApiKey {
-            id: row.id,
-            scopes: scopes.collect(),
-        },
-        sections: row.sections.map(|sections| sections.0),
-        actor: Actor::api_key(row.id, row.name, &origin),
-    }))
+    Ok(Some(row.caller(hash, &origin)))
 }
 
+/// What is known of a key that is good.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = api_keys)]
-struct KeyRow {
+pub(super) struct KeyRow {
     id: i64,
     name: String,
     scopes: JsonOf<Vec<String>>,
@@ -103,7 +100,24 @@ struct KeyRow {
     last_used_at: Option<Timestamp>,
 }
 
-fn find(conn: &mut Conn, hash: &[u8], now: Timestamp) -> QueryResult<Option<KeyRow>> {
+impl KeyRow {
+    /// The caller that showed the key of this hash.
+    pub(super) fn caller(self, hash: Vec<u8>, origin: &Origin) -> Caller {
+        let scopes = self.scopes.0.iter().filter_map(|name| Scope::parse(name));
+        Caller {
+            identity: Identity::ApiKey {
+                id: self.id,
+                scopes: scopes.collect(),
+            },
+            sections: self.sections.map(|sections| sections.0),
+            actor: Actor::api_key(self.id, self.name, origin),
+            proof: Proof::Key(hash),
+        }
+    }
+}
+
+/// The key of this hash, where it is good at this instant.
+pub(super) fn find(conn: &mut Conn, hash: &[u8], now: Timestamp) -> QueryResult<Option<KeyRow>> {
     let is_new = api_keys::hash.eq(hash);
     let is_old = api_keys::old_hash
         .assume_not_null()

@@ -11,14 +11,15 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::app::App;
 use crate::audit::{Actor, By};
-use crate::db::Timestamp;
+use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult, Code};
 use crate::http::client::Origin;
 use crate::http::frame::{is_management, routed_path};
 use crate::limits::Key;
 
 use super::access::{Extent, Permission, Role, Scope, scopes_may};
-use super::{api_key, store, token};
+use super::token::{self, Verified};
+use super::{api_key, store};
 
 /// An authenticated caller.
 #[derive(Debug, Clone)]
@@ -29,6 +30,17 @@ pub struct Caller {
     pub sections: Option<Vec<i64>>,
     /// Who it is for the audit log.
     pub actor: Actor,
+    /// What it showed.
+    pub(super) proof: Proof,
+}
+
+/// What a caller has shown, to be looked up again later.
+#[derive(Debug, Clone)]
+pub(super) enum Proof {
+    /// A good access token.
+    Token(Verified),
+    /// The hash of an API key.
+    Key(Vec<u8>),
 }
 
 /// An account or an API key.
@@ -77,6 +89,26 @@ impl Caller {
         }
     }
 
+    /// The caller as it is in this transaction: a body may take long to arrive, and access may have
+    /// ended meanwhile. Every management write begins with it. 401 where the session, the key or
+    /// the account has ended, 403 where the permission is gone.
+    fn again(&self, conn: &mut Conn, needed: Permission, now: Timestamp) -> ApiResult<Self> {
+        let origin = Origin {
+            address: self.actor.address,
+            request_id: self.actor.request_id.clone(),
+            user_agent: None,
+        };
+        let found = match &self.proof {
+            Proof::Token(token) => store::find_caller(conn, token, &origin, now)?,
+            Proof::Key(hash) => {
+                api_key::find(conn, hash, now)?.map(|row| row.caller(hash.clone(), &origin))
+            }
+        };
+        let caller = found.ok_or_else(unauthorized)?;
+        caller.check(needed)?;
+        Ok(caller)
+    }
+
     fn forbidden(&self) -> ApiError {
         let detail = match self.identity {
             Identity::Account { role, .. } => format!("the role {role} does not allow that"),
@@ -100,7 +132,7 @@ impl Caller {
 }
 
 /// A permission as a type, for [`Can`].
-pub trait Needs: 'static {
+pub trait Needs: Send + 'static {
     /// The permission.
     const PERMISSION: Permission;
 }
@@ -113,6 +145,14 @@ pub struct Can<P> {
     /// Who is calling.
     pub caller: Caller,
     permission: PhantomData<P>,
+}
+
+impl<P: Needs> Can<P> {
+    /// The caller as it is in this transaction, where it still has the permission. Every management
+    /// write begins with it: a body may take long to arrive, and access may have ended meanwhile.
+    pub fn again(&self, conn: &mut Conn, now: Timestamp) -> ApiResult<Caller> {
+        self.caller.again(conn, P::PERMISSION, now)
+    }
 }
 
 impl<P: Needs> FromRequest for Can<P> {
@@ -138,8 +178,15 @@ pub struct SignedIn {
     pub user_id: i64,
     /// The session that the access token belongs to.
     pub session_id: i64,
-    /// Who it is for the audit log.
-    pub actor: Actor,
+    caller: Caller,
+}
+
+impl SignedIn {
+    /// Who it is for the audit log, in this transaction, where it is still signed in.
+    pub fn again(&self, conn: &mut Conn, now: Timestamp) -> ApiResult<By> {
+        let caller = self.caller.again(conn, Permission::OwnAccount, now)?;
+        Ok(caller.by(now))
+    }
 }
 
 impl FromRequest for SignedIn {
@@ -157,7 +204,7 @@ impl FromRequest for SignedIn {
                 } => Ok(Self {
                     user_id,
                     session_id,
-                    actor: caller.actor,
+                    caller,
                 }),
                 Identity::ApiKey { .. } => Err(caller.forbidden()),
             }

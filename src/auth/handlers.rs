@@ -189,9 +189,10 @@ pub async fn logout(own: SignedIn, app: Data<App>, _: Params<()>) -> ApiResult<H
     let now = app.clock.now();
     app.db
         .write(move |conn| {
+            let by = own.again(conn, now)?;
             store::revoke_session(conn, own.session_id, now)?;
             let entry = Entry::new(Event::SignedOut, Resource::Session, own.session_id);
-            audit::record(conn, &own.actor.at(now), entry).map_err(ApiError::from)
+            audit::record(conn, &by, entry).map_err(ApiError::from)
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())
@@ -267,7 +268,7 @@ pub async fn change_password(
     let opened = app
         .db
         .write(move |conn| {
-            let by = own.actor.at(now);
+            let by = own.again(conn, now)?;
             let is_current = store::find_login_by_id(conn, user_id)?
                 .is_some_and(|account| account.usable_hash() == hash);
             if !(matches && is_current) {

@@ -94,10 +94,11 @@ pub async fn revoke_all(own: SignedIn, app: Data<App>, _: Params<()>) -> ApiResu
     let now = app.clock.now();
     app.db
         .write(move |conn| {
+            let by = own.again(conn, now)?;
             store::revoke_all_sessions(conn, own.user_id, now)?;
             let event = Event::SignedOutEverywhere;
             let entry = Entry::new(event, Resource::User, own.user_id);
-            audit::record(conn, &own.actor.at(now), entry).map_err(ApiError::from)
+            audit::record(conn, &by, entry).map_err(ApiError::from)
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())
@@ -121,11 +122,12 @@ pub async fn revoke_one(
     let (id, now) = (id.0, app.clock.now());
     app.db
         .write(move |conn| {
+            let by = own.again(conn, now)?;
             if !store::revoke_session_of(conn, own.user_id, id, now)? {
                 return Err(ApiError::not_found("session"));
             }
             let entry = Entry::new(Event::SessionRevoked, Resource::Session, id);
-            audit::record(conn, &own.actor.at(now), entry).map_err(ApiError::from)
+            audit::record(conn, &by, entry).map_err(ApiError::from)
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())
@@ -175,10 +177,11 @@ pub async fn revoke_all_of_user(
     let (id, now) = (path_id(&req, "account")?, app.clock.now());
     app.db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             check_exists(conn, id)?;
             store::revoke_all_sessions(conn, id, now)?;
             let entry = Entry::new(Event::UserSessionsRevoked, Resource::User, id);
-            audit::record(conn, &caller.caller.by(now), entry).map_err(ApiError::from)
+            audit::record(conn, &by, entry).map_err(ApiError::from)
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())

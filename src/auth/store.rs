@@ -12,7 +12,7 @@ use crate::http::paging::{Found, Paging, Place};
 
 use super::access::bounds;
 use super::api_key::secret_hash;
-use super::guard::{Caller, Identity};
+use super::guard::{Caller, Identity, Proof};
 use super::token::Verified;
 use super::wire::{Me, Session};
 
@@ -133,6 +133,7 @@ pub fn find_caller(
             },
             sections: bounds(role, sections.map(|sections| sections.0)),
             actor: Actor::account(user_id, email, origin),
+            proof: Proof::Token(token.clone()),
         })
     });
     Ok(caller)

@@ -203,6 +203,7 @@ fn add_article(
     let writer = Writer {
         by: Actor::system().at(at),
         reach: Reach::Everywhere,
+        only_by: None,
     };
     let stored = articles::store::create(
         conn,

@@ -6,7 +6,7 @@ use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::articles::{self, ArticleId};
-use crate::auth::{Caller, Can, Permission, ReadHits, WriteHits};
+use crate::auth::{Can, Permission, ReadHits, WriteHits};
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::http::answer::managed;
@@ -149,7 +149,7 @@ pub async fn read(
 
 async fn correct(
     app: Data<App>,
-    caller: Caller,
+    caller: Can<WriteHits>,
     id: i64,
     correction: Correction,
     reason: Option<String>,
@@ -158,6 +158,7 @@ async fn correct(
     app.db
         .count(move |conn| {
             let now = shared.clock.now();
+            let caller = caller.again(conn, now)?;
             articles::find_for(conn, &caller, Permission::WriteHits, id, now)?;
             store::correct(conn, id, correction, reason.as_deref(), &caller.by(now))?;
             ledger(conn, id, &shared, now)
@@ -191,9 +192,7 @@ pub async fn set_baseline(
     let reason = check.required_line("/reason", body.0.reason, MAX_REASON);
     check.finish()?;
     let correction = Correction::Baseline(baseline.unwrap_or_default());
-    correct(app, caller.caller, id, correction, reason)
-        .await
-        .map(Json)
+    correct(app, caller, id, correction, reason).await.map(Json)
 }
 
 /// Reset a count
@@ -218,7 +217,7 @@ pub async fn reset(
     let mut check = Check::default();
     let reason = check.required_line("/reason", body.0.reason, MAX_REASON);
     check.finish()?;
-    correct(app, caller.caller, id, Correction::Reset, reason)
+    correct(app, caller, id, Correction::Reset, reason)
         .await
         .map(Json)
 }
@@ -239,6 +238,6 @@ pub async fn delete(
     _: Params<()>,
 ) -> ApiResult<HttpResponse> {
     let id = id.0;
-    correct(app, caller.caller, id, Correction::Reset, None).await?;
+    correct(app, caller, id, Correction::Reset, None).await?;
     Ok(HttpResponse::NoContent().finish())
 }

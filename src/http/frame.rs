@@ -1,5 +1,6 @@
 //! The frame around every request: id, log line, CORS, `HEAD`, problem documents, headers.
 
+use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 
 use actix_router::{Patterns, ResourceDef};
@@ -29,6 +30,9 @@ const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const KEPT_HEADERS: &[&str] = &["ratelimit", "ratelimit-policy"];
 const PREFLIGHT_SECONDS: &str = "7200";
 
+/// What API keys begin with, so that people and secret scanners know one when they see it.
+pub const KEY_PREFIX: &str = "lanmu_";
+
 /// The outermost middleware.
 pub async fn frame(
     mut req: ServiceRequest,
@@ -41,7 +45,7 @@ pub async fn frame(
     let path = routed_path(req.request()).to_owned();
     let origin = cors_origin(app.as_ref().map(|app| app.get_ref()), &path, req.headers());
     let span = tracing::info_span!(
-        "request", id, %method, path, trace = trace_id(req.headers())
+        "request", id, %method, path = shown(&path).as_ref(), trace = trace_id(req.headers())
     );
 
     async {
@@ -141,6 +145,14 @@ fn with_problem(res: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxB
         }
     }
     res.into_response(answer)
+}
+
+/// The path as the log shows it. Nothing takes an API key from an address, but people paste one there.
+fn shown(path: &str) -> Cow<'_, str> {
+    match path.find(KEY_PREFIX) {
+        Some(at) => Cow::Owned(format!("{}{KEY_PREFIX}…", &path[..at])),
+        None => Cow::Borrowed(path),
+    }
 }
 
 /// What CORS allows for this request's origin.

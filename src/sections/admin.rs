@@ -120,10 +120,11 @@ pub async fn create(
     _: Params<()>,
     body: Body<SectionCreate>,
 ) -> ApiResult<HttpResponse> {
-    let by = caller.caller.by(app.clock.now());
+    let now = app.clock.now();
     let row = app
         .db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             let mut check = Check::default();
             let new = checked_create(&mut check, body.0);
             store::create(conn, new, check, &by)
@@ -280,10 +281,11 @@ pub async fn patch(
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match.required()?;
     let id = id.0;
-    let (body, by) = (body.0, caller.caller.by(app.clock.now()));
+    let (body, now) = (body.0, app.clock.now());
     let row = app
         .db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             let row = store::find(conn, id)?;
             if_match.check(row.version)?;
             let mut check = Check::default();
@@ -373,9 +375,10 @@ pub async fn delete(
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
     let id = id.0;
-    let (move_to, by) = (asked.query.move_to, caller.caller.by(app.clock.now()));
+    let (move_to, now) = (asked.query.move_to, app.clock.now());
     app.db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             if_match.check(store::find(conn, id)?.version)?;
             store::delete(conn, id, move_to, &by)
         })
@@ -429,10 +432,11 @@ pub async fn move_section(
         }
     };
     check.finish()?;
-    let (parent_id, by) = (body.parent_id.given(), caller.caller.by(app.clock.now()));
+    let (parent_id, now) = (body.parent_id.given(), app.clock.now());
     let row = app
         .db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             if_match.check(store::find(conn, id)?.version)?;
             store::move_to(conn, id, parent_id, among, &by)
         })

@@ -156,10 +156,11 @@ pub async fn create(
         Some(password) => app.passwords.hash(password).await?,
         None => String::new(),
     };
-    let by = caller.caller.by(app.clock.now());
+    let now = app.clock.now();
     let row = app
         .db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             let new = NewUser {
                 email: email.unwrap_or_default(),
                 name,
@@ -224,10 +225,11 @@ pub async fn patch(
     body: MergePatch<UserPatch>,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match.required()?;
-    let by = caller.caller.by(app.clock.now());
+    let now = app.clock.now();
     let row = app
         .db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             let was = super::find(conn, id.0)?;
             if_match.check(was.version)?;
             let edits = checked_edits(conn, &was, body.0)?;
@@ -286,9 +288,10 @@ pub async fn delete(
     asked: Conditional,
 ) -> ApiResult<HttpResponse> {
     let if_match = asked.if_match;
-    let by = caller.caller.by(app.clock.now());
+    let now = app.clock.now();
     app.db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             let was = super::find(conn, id.0)?;
             if_match.check(was.version)?;
             store::delete(conn, &was, &by)
@@ -315,10 +318,11 @@ pub async fn make_reset(
     _: Params<()>,
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
-    let by = caller.caller.by(app.clock.now());
+    let now = app.clock.now();
     let made = app
         .db
         .write(move |conn| {
+            let by = caller.again(conn, now)?.by(now);
             super::find(conn, id.0)?;
             auth::make_reset(conn, id.0, &by).map_err(ApiError::from)
         })

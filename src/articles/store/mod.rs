@@ -11,14 +11,14 @@ use diesel::prelude::*;
 use crate::articles::rules::Status;
 use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Seo, Source};
 use crate::audit::By;
-use crate::auth::Caller;
+use crate::auth::{Caller, Permission};
 use crate::db::schema::{article_also, article_details, articles};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::sections::Reach;
 
 pub use places::{KEYWORD, SectionCount, TAG, counts, ids_in_sections, move_all, relist};
-pub use write::{create, delete, publish, take, update};
+pub use write::{create, delete, external_id_taken, publish, take, update};
 
 /// An article as it is stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
@@ -206,6 +206,8 @@ pub struct Writer {
     pub by: By,
     /// The sections that it may write to.
     pub reach: Reach,
+    /// The account whose articles alone it may write; `None`: anybody's.
+    pub only_by: Option<i64>,
 }
 
 impl Writer {
@@ -215,6 +217,7 @@ impl Writer {
         Ok(Self {
             by: caller.by(now),
             reach: Reach::of(caller, &tree),
+            only_by: caller.only_by(Permission::WriteContent),
         })
     }
 }

@@ -37,7 +37,7 @@ pub fn create(
     check_external_id(conn, edits.external_id.as_deref(), None)?;
     let slug = match edits.slug.as_deref().and_then(Slug::parse) {
         Some(slug) => {
-            check_slug(conn, &slug, None)?;
+            check_slug(conn, &slug, None, writer)?;
             slug
         }
         None => {
@@ -104,7 +104,7 @@ pub fn update(
     if let Some(slug) = edits.slug.as_deref().and_then(Slug::parse)
         && slug.as_str() != was.row.slug
     {
-        check_slug(conn, &slug, Some(id))?;
+        check_slug(conn, &slug, Some(id), writer)?;
         slugs::claim(conn, Resource::Article, &slug)?;
         slugs::retire(conn, Resource::Article, &was.row.slug, id, now)?;
         row.slug = slug.to_string();
@@ -404,14 +404,34 @@ fn check_references(
     Ok(())
 }
 
-fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>) -> ApiResult<()> {
-    match slugs::live(conn, Resource::Article, slug)? {
-        Some(id) if Some(id) != own => {
-            let detail = format!("article {id} has the slug {slug}");
-            Err(ApiError::new(Code::SlugTaken, detail))
-        }
-        _ => Ok(()),
+/// Refuses a slug that another article has, or had where it is not the writer's to take: the old one
+/// still leads readers there. (What has it is not told: the writer may not know of it.)
+fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>, writer: &Writer) -> ApiResult<()> {
+    let taken = || {
+        ApiError::new(
+            Code::SlugTaken,
+            format!("another article has the slug {slug}"),
+        )
+    };
+    let holder = slugs::live(conn, Resource::Article, slug)?;
+    if holder.is_some_and(|id| Some(id) != own) {
+        return Err(taken());
     }
+    let former = slugs::old(conn, Resource::Article, slug)?;
+    if let Some(id) = former.filter(|id| Some(*id) != own) {
+        let stands: Option<(i64, Option<i64>)> = articles::table
+            .find(id)
+            .select((articles::section_id, articles::created_by))
+            .first(conn)
+            .optional()?;
+        let is_theirs = |(section, by): (i64, Option<i64>)| {
+            !writer.reach.covers(section) || (writer.only_by.is_some() && writer.only_by != by)
+        };
+        if stands.is_some_and(is_theirs) {
+            return Err(taken());
+        }
+    }
+    Ok(())
 }
 
 fn check_external_id(conn: &mut Conn, given: Option<&str>, own: Option<i64>) -> ApiResult<()> {
@@ -419,10 +439,14 @@ fn check_external_id(conn: &mut Conn, given: Option<&str>, own: Option<i64>) -> 
         return Ok(());
     };
     match find_external(conn, external_id)? {
-        Some(id) if Some(id) != own => {
-            let detail = format!("article {id} has the external id {external_id}");
-            Err(ApiError::new(Code::ExternalIdTaken, detail))
-        }
+        Some(id) if Some(id) != own => Err(external_id_taken(external_id)),
         _ => Ok(()),
     }
+}
+
+/// 409 for an external id that another article has. (Which one is not told: the writer may not know
+/// of it.)
+pub fn external_id_taken(external_id: &str) -> ApiError {
+    let detail = format!("another article has the external id {external_id}");
+    ApiError::new(Code::ExternalIdTaken, detail)
 }

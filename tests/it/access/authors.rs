@@ -137,15 +137,18 @@ async fn an_author_knows_nothing_of_a_colleagues_draft(stage: Stage) {
             author.get(&format!("{path}/hits")).await,
             author.patch(&path, json!({"title": "夜渡"})).await,
             author.delete(&path).await,
-            author
-                .put(&external("cms-1"), draft("夜渡", site.home))
-                .await,
             author.post(&format!("{path}/restore"), Value::Null).await,
         ]
     };
     for answer in answers().await {
         answer.problem(404, "not_found");
     }
+    let push = async || {
+        author
+            .put(&external("cms-1"), draft("夜渡", site.home))
+            .await
+    };
+    push().await.problem(409, "external_id_taken");
     let total = async || author.get(ARTICLES).await["page"]["total"].clone();
     assert_eq!(total().await, 0);
     assert_eq!(author.get("/v1/admin/hits").await["page"]["total"], 0);
@@ -155,6 +158,7 @@ async fn an_author_knows_nothing_of_a_colleagues_draft(stage: Stage) {
     for answer in answers().await {
         answer.problem(403, "forbidden");
     }
+    push().await.problem(403, "forbidden");
     assert_eq!(total().await, 0);
     assert_eq!(colleague.get(ARTICLES).await["page"]["total"], 1);
 }

@@ -43,12 +43,17 @@ pub fn expected(person: &Person, permission: Permission, ask: &Ask) -> u16 {
             _ => 403,
         },
         On::Article(state, made, place) | On::External(state, made, place) => {
+            // A push to what it must not know of meets a name that is taken.
+            let unknown = match ask.on {
+                On::External(..) => 409,
+                _ => 404,
+            };
             let is_public = state == State::Public && place != Place::Hidden;
             let only_own = matches!(extent, Extent::Own | Extent::OwnDrafts);
             let is_strange = only_own && made != Made::ByAuthor;
             let is_released = state == State::Public;
             if is_strange || !reaches(person, place) {
-                if is_public { 403 } else { 404 }
+                if is_public { 403 } else { unknown }
             } else if lacks_more || (extent == Extent::OwnDrafts && is_released) {
                 403
             } else {
@@ -72,6 +77,7 @@ pub fn code(status: u16) -> Option<&'static str> {
         401 => Some("unauthorized"),
         403 => Some("forbidden"),
         404 => Some("not_found"),
+        409 => Some("external_id_taken"),
         _ => None,
     }
 }

@@ -9,6 +9,7 @@ mod people;
 mod plans;
 mod promptly;
 mod reach;
+mod slowly;
 mod walk;
 
 use std::rc::Rc;
@@ -187,6 +188,7 @@ pub fn facts() -> Vec<Fact> {
         walk::facts(),
         open::facts(),
         reach::facts(),
+        slowly::facts(),
         authors::facts(),
         keys::facts(),
         promptly::facts(),

@@ -100,7 +100,10 @@ pub fn note_database(url: &str) {
 
 /// Remembers a secret of this kind. Short ones are no secrets.
 pub fn note(kind: &str, text: &str) {
-    if text.len() < SHORTEST {
+    let first = text.chars().next();
+    let is_weak = text.contains('@') || text.chars().all(|c| Some(c) == first);
+    // An e-mail address or one letter over and over, sent to be refused, is nobody's secret.
+    if is_weak || text.len() < SHORTEST {
         return;
     }
     let (kind, text) = (kind.to_owned(), text.to_owned());
