@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::TcpListener;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use actix_web::middleware::from_fn;
@@ -67,6 +68,21 @@ async fn openapi_json(
         .answer(req.headers(), "public, max-age=300")
 }
 
+/// The documented paths and the document as it is served, made once in a process.
+fn described() -> std::io::Result<(Routes, Document)> {
+    static DESCRIBED: OnceLock<(Routes, Document)> = OnceLock::new();
+    if let Some(made) = DESCRIBED.get() {
+        return Ok(made.clone());
+    }
+    let document = openapi::document();
+    let json = document.to_json().map_err(std::io::Error::other)?;
+    let made = (
+        Routes::new(&document.paths),
+        Document(web::Bytes::from(json)),
+    );
+    Ok(DESCRIBED.get_or_init(|| made).clone())
+}
+
 /// Serves on the listener until `stop` is done; then finishes what is in flight, within
 /// `LANMU_SHUTDOWN_SECONDS`.
 pub async fn run(
@@ -76,10 +92,8 @@ pub async fn run(
 ) -> std::io::Result<()> {
     let shutdown = app.config.shutdown;
     let workers = app.config.workers;
-    let document = openapi::document();
-    let routes_table = Data::new(Routes::new(&document.paths));
-    let json = document.to_json().map_err(std::io::Error::other)?;
-    let document = Data::new(Document(web::Bytes::from(json)));
+    let (routes_table, document) = described()?;
+    let (routes_table, document) = (Data::new(routes_table), Data::new(document));
     let data = Data::new(app.clone());
 
     let server = HttpServer::new(move || {

@@ -1,7 +1,7 @@
 //! Passwords: argon2id with OWASP's parameters (19 MiB, 2 passes, 1 lane), off the async threads,
 //! a bounded number at a time; and which passwords are good enough.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -62,6 +62,16 @@ fn is_one_character(text: &str) -> bool {
     characters.all(|c| Some(c) == first)
 }
 
+/// The hash of no password, made once in a process.
+fn nobody() -> ApiResult<Arc<str>> {
+    static NOBODY: OnceLock<Arc<str>> = OnceLock::new();
+    if let Some(hash) = NOBODY.get() {
+        return Ok(Arc::clone(hash));
+    }
+    let hash = hash_now("nobody has this password")?.into();
+    Ok(Arc::clone(NOBODY.get_or_init(|| hash)))
+}
+
 /// The bounded pool that hashes and checks passwords.
 #[derive(Debug, Clone)]
 pub struct Passwords {
@@ -72,12 +82,12 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// A pool. Hashes one password, so that unknown accounts take the same time.
+    /// A pool. The first one hashes a password, so that unknown accounts take the same time.
     pub fn new() -> ApiResult<Self> {
         Ok(Self {
             waiting: Arc::new(Semaphore::new(WAITING)),
             running: Arc::new(Semaphore::new(AT_ONCE)),
-            nobody: hash_now("nobody has this password")?.into(),
+            nobody: nobody()?,
         })
     }
 
