@@ -383,7 +383,8 @@ fn token_issuer(issuer: String) -> Result<String, ConfigError> {
     }
     Err(ConfigError {
         name: "LANMU_TOKEN_ISSUER",
-        problem: "must be an address or a name of up to 200 characters, ASCII, without spaces:                   write e.g. https://api.example.com"
+        problem: "must be an address or a name of up to 200 characters, ASCII, without spaces: \
+                  write e.g. https://api.example.com"
             .into(),
     })
 }
