@@ -138,6 +138,23 @@ async fn addresses_behind_a_trusted_proxy_are_counted_apart(stage: Stage) {
         .ok(200);
 }
 
+async fn no_byte_that_a_client_writes_hides_it_behind_its_proxy(stage: Stage) {
+    let app = stage.with(&[PROXY, TWO_READS]).await;
+    let read = |value: &[u8]| {
+        let request = app.request(Method::GET, SITE);
+        request.raw_header("x-forwarded-for", value).send()
+    };
+    // The proxy's own share is untouched by whoever sends through it.
+    read(b"\xff, 203.0.113.7").await.ok(200);
+    read("\u{6e2f}, 203.0.113.7".as_bytes()).await.ok(200);
+    limited(read(b"\xff, 203.0.113.7").await, "30");
+    limited(read(b"203.0.113.7:4711").await, "30");
+    reads(&app, 2).await;
+    read(b"[2001:db8::1]:4711").await.ok(200);
+    read(b"2001:db8::2").await.ok(200);
+    limited(read(b"[2001:db8::3]:4711").await, "30");
+}
+
 async fn an_address_that_an_untrusted_peer_tells_changes_nothing(stage: Stage) {
     let app = stage.with(&[TWO_READS]).await;
     reads(&app, 2).await;
@@ -289,6 +306,7 @@ crate::facts![
     writes_are_counted_apart_from_reads,
     errors_and_unchanged_answers_tell_it_too,
     addresses_behind_a_trusted_proxy_are_counted_apart,
+    no_byte_that_a_client_writes_hides_it_behind_its_proxy,
     an_address_that_an_untrusted_peer_tells_changes_nothing,
     no_spelling_of_a_path_gets_past,
     health_and_preflights_are_not_limited,
