@@ -42,7 +42,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(15);
 /// What is counted apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bucket {
-    /// `GET` and `HEAD`.
+    /// `GET`, `HEAD` and `OPTIONS`.
     Reads,
     /// Requests that change something.
     Writes,
@@ -187,9 +187,7 @@ impl Limits {
     /// lets the answer's headers tell of that bucket instead of the address's. 429 where it is
     /// empty.
     pub fn charge(&self, req: &ServiceRequest, key: Key) -> ApiResult<()> {
-        let decision =
-            middleware::bucket_of(req.method()).and_then(|bucket| self.check(bucket, key));
-        let Some(decision) = decision else {
+        let Some(decision) = self.check(middleware::bucket_of(req.method()), key) else {
             return Ok(());
         };
         req.extensions_mut().insert(decision);

@@ -228,7 +228,7 @@ async fn health_and_preflights_are_not_limited(stage: Stage) {
             (Method::HEAD, "/healthz", 200),
             (Method::GET, "/%68ealthz", 200),
             (Method::GET, "/readyz", 200),
-            (Method::OPTIONS, "/v1/articles", 204),
+            (Method::OPTIONS, "/healthz", 204),
         ] {
             let answer = app.request(method, path).send().await.ok(status);
             assert_eq!(told(&answer), (None, None), "{path}");
@@ -240,6 +240,19 @@ async fn health_and_preflights_are_not_limited(stage: Stage) {
         preflight.send().await.ok(204);
     }
     limited(app.get(SITE).await, "60");
+}
+
+async fn options_without_a_preflight_is_a_read(stage: Stage) {
+    let app = stage.with(&[TWO_READS]).await;
+    let options = |path: &str| app.request(Method::OPTIONS, path);
+    options("/v1/articles").send().await.ok(204);
+    // A question of the guard's to the database.
+    let managed = options("/v1/admin/articles").header("authorization", "Bearer lanmu_none");
+    managed.send().await.ok(401);
+    for path in ["/v1/articles", "/v1/admin/articles", "/v1/nothing"] {
+        limited(options(path).send().await, "30");
+    }
+    limited(app.get(SITE).await, "30");
 }
 
 async fn off_turns_everything_off(stage: Stage) {
@@ -310,6 +323,7 @@ crate::facts![
     an_address_that_an_untrusted_peer_tells_changes_nothing,
     no_spelling_of_a_path_gets_past,
     health_and_preflights_are_not_limited,
+    options_without_a_preflight_is_a_read,
     off_turns_everything_off,
     what_can_be_limited_is_documented,
 ];
