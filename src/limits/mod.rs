@@ -108,6 +108,7 @@ struct Inner {
     reads: Meter,
     writes: Meter,
     hits: Meter,
+    rejections: Meter,
     sign_ins: SignIns,
 }
 
@@ -173,6 +174,7 @@ impl Limits {
                 reads: Meter::new(Bucket::Reads, rates.reads, &ticks),
                 writes: Meter::new(Bucket::Writes, rates.writes, &ticks),
                 hits: Meter::new(Bucket::Hits, rates.hits, &ticks),
+                rejections: Meter::new(Bucket::Hits, rates.hits, &ticks),
                 sign_ins: SignIns::new(ticks),
             })
         }))
@@ -210,7 +212,7 @@ impl Limits {
     /// Drops what is known of clients that were idle long enough for it to make no difference.
     pub fn tidy(&self) {
         if let Some(inner) = &self.0 {
-            for meter in [&inner.reads, &inner.writes, &inner.hits] {
+            for meter in [&inner.reads, &inner.writes, &inner.hits, &inner.rejections] {
                 meter.tidy();
             }
             inner.sign_ins.tidy();
@@ -267,6 +269,18 @@ impl fmt::Debug for Limits {
     }
 }
 
+/// What may be done with one hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// It is judged.
+    Judged,
+    /// It is over the limit: rejected, and the ledger says so.
+    Noted,
+    /// So many were over the limit that this one is rejected without a word in the ledger: whoever
+    /// sends without end must not write without end.
+    Unnoted,
+}
+
 /// What may be recorded by one sender of hits.
 #[derive(Debug)]
 pub struct Allowance {
@@ -275,12 +289,18 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Takes one hit; false where none is left.
-    pub fn take(&self) -> bool {
-        let decision = self
-            .key
-            .and_then(|key| self.limits.check(Bucket::Hits, key));
-        decision.is_none_or(|decision| decision.allowed)
+    /// Takes one hit. A minute's hits are judged, as many more are noted.
+    pub fn take(&self) -> Share {
+        let (Some(inner), Some(key)) = (&self.limits.0, self.key) else {
+            return Share::Judged;
+        };
+        if inner.hits.check(key).allowed {
+            Share::Judged
+        } else if inner.rejections.check(key).allowed {
+            Share::Noted
+        } else {
+            Share::Unnoted
+        }
     }
 }
 
