@@ -3,13 +3,14 @@
 //! Everything is kept in memory and per node: several nodes allow several times as much. A bucket
 //! holds one minute's requests; it is full at first and fills up evenly (GCRA). [`limit`] takes
 //! from the buckets of addresses; those of accounts and API keys are for whoever authenticates
-//! them, by [`Limits::charge`]. [`sign_in`] knows the failures of sign-in.
+//! them, by [`Limits::charge`]. [`sign_in`] knows attempts to sign in.
 //!
 //! Answers tell the state of the bucket in `RateLimit` and `RateLimit-Policy`
 //! (draft-ietf-httpapi-ratelimit-headers-10), those that caches may keep as well: the draft has
 //! clients ignore the two on an answer out of a cache, and a header more is no reason to send two
 //! kinds of answers.
 
+mod attempts;
 mod middleware;
 pub mod sign_in;
 mod ticks;
@@ -34,6 +35,7 @@ use crate::http::client;
 use sign_in::{Attempt, SignIns};
 use ticks::Ticks;
 
+pub use attempts::Place;
 pub use middleware::limit;
 
 /// How often what is known of idle clients is dropped.
@@ -229,6 +231,10 @@ impl Limits {
 
     fn sign_ins(&self) -> Option<&SignIns> {
         self.0.as_ref().map(|inner| &inner.sign_ins)
+    }
+
+    fn attempts(&self) -> Option<&attempts::Attempts> {
+        self.sign_ins().map(|sign_ins| &sign_ins.attempts)
     }
 
     /// Writes a decision into the headers of an answer.

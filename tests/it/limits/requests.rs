@@ -269,7 +269,7 @@ async fn off_turns_everything_off(stage: Stage) {
         let answer = app.get(SITE).await.ok(200);
         assert_eq!(told(&answer), (None, None));
     }
-    for _ in 0..31 {
+    for _ in 0..61 {
         let wrong = json!({"email": ADMIN, "password": "wrong horse battery"});
         let answer = app.post("/v1/auth/login", wrong).await;
         let answer = answer.problem(401, "invalid_credentials");
