@@ -54,6 +54,7 @@ pub async fn login(
         .sign_in(&store::email_key(&email), origin.address);
     attempt.admit()?;
     app.passwords.has_room()?;
+    let place = attempt.begin()?;
     // PostgreSQL's text has no NUL, so no account has one.
     let is_possible = !email.contains('\0') && email.len() <= 1024 && password.len() <= 4096;
     let found = if is_possible {
@@ -69,6 +70,7 @@ pub async fn login(
         .passwords
         .matches(password, hash, || attempt.admit())
         .await?;
+    drop(place);
     attempt.settle(matches)?;
     let now = app.clock.now();
     let opened = app
@@ -254,6 +256,7 @@ pub async fn change_password(
         .limits
         .sign_in(&store::email_key(&account.email), origin.address);
     attempt.admit()?;
+    let place = attempt.begin()?;
     let matches = app
         .passwords
         .matches(current, hash.clone(), || attempt.admit())
@@ -264,6 +267,7 @@ pub async fn change_password(
     } else {
         String::new()
     };
+    drop(place);
     let now = app.clock.now();
     let opened = app
         .db

@@ -144,6 +144,9 @@ const SESSION_SECONDS: i64 = 30 * 24 * 3600;
 /// How long a used refresh token does no harm, in seconds.
 const REUSE_SECONDS: i64 = 10;
 
+/// How many open sessions an account has at most.
+const MAX_SESSIONS: i64 = 100;
+
 /// A session and its next refresh token.
 pub struct Opened {
     /// The account.
@@ -154,7 +157,7 @@ pub struct Opened {
     pub refresh_token: String,
 }
 
-/// Opens a session.
+/// Opens a session. Where the account has 100 open already, the oldest ends.
 pub fn open_session(
     conn: &mut Conn,
     user_id: i64,
@@ -175,12 +178,30 @@ pub fn open_session(
     diesel::update(users::table.find(user_id))
         .set(users::last_login_at.eq(now))
         .execute(conn)?;
+    end_oldest_sessions(conn, user_id, now)?;
     let refresh_token = add_refresh_token(conn, session_id)?;
     Ok(Opened {
         user_id,
         session_id,
         refresh_token,
     })
+}
+
+/// Ends the open sessions of an account that are too many. The account's row is written before
+/// this, so that sign-ins to it take turns on PostgreSQL.
+fn end_oldest_sessions(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<usize> {
+    let too_many: Vec<i64> = sessions::table
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .order(sessions::id.desc())
+        .offset(MAX_SESSIONS)
+        .limit(MAX_SESSIONS)
+        .select(sessions::id)
+        .load(conn)?;
+    diesel::update(sessions::table.filter(sessions::id.eq_any(too_many)))
+        .set(sessions::revoked_at.eq(now))
+        .execute(conn)
 }
 
 fn add_refresh_token(conn: &mut Conn, session_id: i64) -> QueryResult<String> {

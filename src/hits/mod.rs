@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::clock::SiteZone;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
+use crate::limits::Share;
 
 pub use rules::{Client, Outcome, Viewer};
 pub use store::Recorded;
@@ -56,11 +57,20 @@ pub struct Hit {
 }
 
 /// Records hits of one viewer, all in one transaction, and tells what became of each. When this
-/// returns, they are on disk.
+/// returns, they are on disk. What the viewer's limit allows is found out first: where nothing of
+/// it is to be written, nobody's turn to write is taken.
 pub async fn record(app: &App, hits: Vec<Hit>, viewer: Viewer) -> ApiResult<Vec<Recorded>> {
     let (zone, window) = (app.config.site.zone, app.config.hit_window);
     let (clock, salts) = (app.clock.clone(), app.salts.clone());
     let allowance = app.limits.hits_from(viewer.address());
+    let shares: Vec<Share> = hits.iter().map(|_| allowance.take()).collect();
+    if shares.iter().all(|share| *share == Share::Unnoted) {
+        let read = app.db.read(move |conn| {
+            let now = clock.now();
+            store::reject(conn, &hits, zone.day(now), now).map_err(ApiError::from)
+        });
+        return read.await;
+    }
     let (recorded, day_salts) = app
         .db
         .count(move |conn| {
@@ -70,7 +80,7 @@ pub async fn record(app: &App, hits: Vec<Hit>, viewer: Viewer) -> ApiResult<Vec<
                 visitor: viewer.hash(&day_salts.own),
                 visitor_before: day_salts.before.as_ref().map(|salt| viewer.hash(salt)),
                 is_bot: viewer.is_bot(),
-                allowance,
+                shares,
                 zone,
                 window,
                 now,

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::USER_AGENT;
@@ -65,11 +65,24 @@ pub fn address(req: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let forwarded = req
         .headers()
         .get_all("x-forwarded-for")
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|part| part.trim().parse::<IpAddr>().ok().map(canonical))
+        .flat_map(|value| hops(value.as_bytes()))
         .collect::<Vec<_>>();
     Some(resolve(peer, &forwarded, trusted))
+}
+
+/// The addresses of one `X-Forwarded-For`. Each part stands for itself: what a client wrote into it,
+/// in whatever bytes, must not hide what a proxy has added behind.
+fn hops(value: &[u8]) -> impl Iterator<Item = Option<IpAddr>> {
+    value.split(|byte| *byte == b',').map(hop)
+}
+
+/// An address, which may have a port: `192.0.2.1:443`, `[2001:db8::1]:443`.
+fn hop(part: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(part.trim_ascii()).ok()?;
+    let with_port = || text.parse().ok().map(|address: SocketAddr| address.ip());
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let address: Option<IpAddr> = text.parse().ok();
+    address.or_else(with_port).or_else(bracketed).map(canonical)
 }
 
 fn resolve(peer: IpAddr, forwarded: &[Option<IpAddr>], trusted: &[IpNet]) -> IpAddr {
@@ -125,6 +138,27 @@ mod tests {
         );
         assert_eq!(resolve(ip("10.0.0.1"), &[None], &trusted), ip("10.0.0.1"));
         assert_eq!(resolve(ip("10.0.0.1"), &hops, &[]), ip("10.0.0.1"));
+    }
+
+    #[test]
+    fn each_part_of_a_header_stands_for_itself() {
+        let told = |value: &[u8]| hops(value).collect::<Vec<_>>();
+        let near = Some(ip("203.0.113.9"));
+        for client in ["\u{e9}", "\u{7f}", "unknown", "", "1.2.3.4.5", "[::1"] {
+            let value = format!("{client}, 203.0.113.9");
+            assert_eq!(told(value.as_bytes()), [None, near], "{client}");
+        }
+        assert_eq!(told(b"\xff\xfe,\t203.0.113.9 "), [None, near]);
+        for value in [
+            "203.0.113.9:1",
+            "::ffff:203.0.113.9",
+            "[::ffff:203.0.113.9]:65535",
+        ] {
+            assert_eq!(told(value.as_bytes()), [near], "{value}");
+        }
+        for value in ["2001:db8::1", "[2001:db8::1]", "[2001:db8::1]:443"] {
+            assert_eq!(told(value.as_bytes()), [Some(ip("2001:db8::1"))], "{value}");
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub async fn limit(
 }
 
 fn of_address(app: &App, req: &ServiceRequest) -> Option<Decision> {
-    let bucket = bucket_of(req.method())?;
+    let bucket = bucket_of(req.method());
     let path = routed_path(req.request());
     if EXEMPT.contains(&path) || (*req.method() == Method::POST && records_hits(path)) {
         return None;
@@ -52,12 +52,12 @@ fn of_address(app: &App, req: &ServiceRequest) -> Option<Decision> {
     limits.check(bucket, Key::of_address(address))
 }
 
-/// The bucket of requests of a method. `OPTIONS` has none; what is no known method is a write.
-pub(super) fn bucket_of(method: &Method) -> Option<Bucket> {
+/// The bucket of requests of a method. `OPTIONS` is a read, as whoever sends it with a credential is
+/// looked up; browsers' preflights never come here. What is no known method is a write.
+pub(super) fn bucket_of(method: &Method) -> Bucket {
     match *method {
-        Method::GET | Method::HEAD => Some(Bucket::Reads),
-        Method::OPTIONS => None,
-        _ => Some(Bucket::Writes),
+        Method::GET | Method::HEAD | Method::OPTIONS => Bucket::Reads,
+        _ => Bucket::Writes,
     }
 }
 

@@ -3,13 +3,14 @@
 //! Everything is kept in memory and per node: several nodes allow several times as much. A bucket
 //! holds one minute's requests; it is full at first and fills up evenly (GCRA). [`limit`] takes
 //! from the buckets of addresses; those of accounts and API keys are for whoever authenticates
-//! them, by [`Limits::charge`]. [`sign_in`] knows the failures of sign-in.
+//! them, by [`Limits::charge`]. [`sign_in`] knows attempts to sign in.
 //!
 //! Answers tell the state of the bucket in `RateLimit` and `RateLimit-Policy`
 //! (draft-ietf-httpapi-ratelimit-headers-10), those that caches may keep as well: the draft has
 //! clients ignore the two on an answer out of a cache, and a header more is no reason to send two
 //! kinds of answers.
 
+mod attempts;
 mod middleware;
 pub mod sign_in;
 mod ticks;
@@ -34,6 +35,7 @@ use crate::http::client;
 use sign_in::{Attempt, SignIns};
 use ticks::Ticks;
 
+pub use attempts::Place;
 pub use middleware::limit;
 
 /// How often what is known of idle clients is dropped.
@@ -42,7 +44,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(15);
 /// What is counted apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bucket {
-    /// `GET` and `HEAD`.
+    /// `GET`, `HEAD` and `OPTIONS`.
     Reads,
     /// Requests that change something.
     Writes,
@@ -108,6 +110,7 @@ struct Inner {
     reads: Meter,
     writes: Meter,
     hits: Meter,
+    rejections: Meter,
     sign_ins: SignIns,
 }
 
@@ -173,6 +176,7 @@ impl Limits {
                 reads: Meter::new(Bucket::Reads, rates.reads, &ticks),
                 writes: Meter::new(Bucket::Writes, rates.writes, &ticks),
                 hits: Meter::new(Bucket::Hits, rates.hits, &ticks),
+                rejections: Meter::new(Bucket::Hits, rates.hits, &ticks),
                 sign_ins: SignIns::new(ticks),
             })
         }))
@@ -187,9 +191,7 @@ impl Limits {
     /// lets the answer's headers tell of that bucket instead of the address's. 429 where it is
     /// empty.
     pub fn charge(&self, req: &ServiceRequest, key: Key) -> ApiResult<()> {
-        let decision =
-            middleware::bucket_of(req.method()).and_then(|bucket| self.check(bucket, key));
-        let Some(decision) = decision else {
+        let Some(decision) = self.check(middleware::bucket_of(req.method()), key) else {
             return Ok(());
         };
         req.extensions_mut().insert(decision);
@@ -212,7 +214,7 @@ impl Limits {
     /// Drops what is known of clients that were idle long enough for it to make no difference.
     pub fn tidy(&self) {
         if let Some(inner) = &self.0 {
-            for meter in [&inner.reads, &inner.writes, &inner.hits] {
+            for meter in [&inner.reads, &inner.writes, &inner.hits, &inner.rejections] {
                 meter.tidy();
             }
             inner.sign_ins.tidy();
@@ -229,6 +231,10 @@ impl Limits {
 
     fn sign_ins(&self) -> Option<&SignIns> {
         self.0.as_ref().map(|inner| &inner.sign_ins)
+    }
+
+    fn attempts(&self) -> Option<&attempts::Attempts> {
+        self.sign_ins().map(|sign_ins| &sign_ins.attempts)
     }
 
     /// Writes a decision into the headers of an answer.
@@ -269,6 +275,18 @@ impl fmt::Debug for Limits {
     }
 }
 
+/// What may be done with one hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// It is judged.
+    Judged,
+    /// It is over the limit: rejected, and the ledger says so.
+    Noted,
+    /// So many were over the limit that this one is rejected without a word in the ledger: whoever
+    /// sends without end must not write without end.
+    Unnoted,
+}
+
 /// What may be recorded by one sender of hits.
 #[derive(Debug)]
 pub struct Allowance {
@@ -277,12 +295,18 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Takes one hit; false where none is left.
-    pub fn take(&self) -> bool {
-        let decision = self
-            .key
-            .and_then(|key| self.limits.check(Bucket::Hits, key));
-        decision.is_none_or(|decision| decision.allowed)
+    /// Takes one hit. A minute's hits are judged, as many more are noted.
+    pub fn take(&self) -> Share {
+        let (Some(inner), Some(key)) = (&self.limits.0, self.key) else {
+            return Share::Judged;
+        };
+        if inner.hits.check(key).allowed {
+            Share::Judged
+        } else if inner.rejections.check(key).allowed {
+            Share::Noted
+        } else {
+            Share::Unnoted
+        }
     }
 }
 

@@ -1,7 +1,7 @@
-//! Failed sign-ins: how many an account and an address may have in a sliding quarter of an hour.
+//! Sign-ins: how many of an account and of an address may fail in a sliding quarter of an hour, and
+//! how many may be tried in a minute.
 //!
-//! Only failures count, of accounts that exist and of those that don't alike. A right password
-//! is never held against anybody, but where the limit is reached it is no longer looked at, and
+//! Accounts that exist and those that don't are treated alike. A right password is no failure, but where the limit is reached it is no longer looked at, and
 //! one that was being checked when it was reached gets no other answer than a wrong one.
 
 use std::collections::{HashMap, VecDeque};
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use super::attempts::{Attempts, Place};
 use super::ticks::Ticks;
 use super::{Limits, whole_seconds};
 use crate::error::{ApiError, ApiResult};
@@ -24,6 +25,11 @@ pub const ADDRESS_FAILURES: usize = 30;
 /// How long a failure counts.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 
+/// Attempts a minute, right ones too, that one account may have, and one address.
+pub const ATTEMPTS: u32 = 60;
+/// Attempts of one account, and of one address, that may be under way at once.
+pub const PLACES: usize = 8;
+
 /// The most accounts remembered, and the most addresses. Passwords are checked a few at a time, so
 /// that so many are failed at only by an attack from thousands of addresses.
 const REMEMBERED: usize = 50_000;
@@ -32,6 +38,7 @@ const REMEMBERED: usize = 50_000;
 pub(super) struct SignIns {
     ticks: Ticks,
     failures: Mutex<Failures>,
+    pub(super) attempts: Attempts,
 }
 
 struct Failures {
@@ -40,11 +47,12 @@ struct Failures {
 }
 
 /// The hash of what an account is found by: of the same size whatever was typed.
-type Account = [u8; 32];
+pub(super) type Account = [u8; 32];
 
 impl SignIns {
     pub(super) fn new(ticks: Ticks) -> Self {
         Self {
+            attempts: Attempts::new(&ticks),
             ticks,
             failures: Mutex::new(Failures {
                 accounts: Ledger::new(ACCOUNT_FAILURES),
@@ -58,6 +66,8 @@ impl SignIns {
         let mut failures = self.lock();
         failures.accounts.tidy(now);
         failures.addresses.tidy(now);
+        drop(failures);
+        self.attempts.tidy();
     }
 
     fn lock(&self) -> MutexGuard<'_, Failures> {
@@ -107,6 +117,18 @@ impl Attempt {
             return Ok(());
         };
         refuse(sign_ins.lock().wait(self, sign_ins.ticks.elapsed()))
+    }
+
+    /// Begins to look at the password: keep the place until that is done. 503 where too many of the
+    /// account's or of the address's are under way, 429 where there were too many in a minute.
+    pub fn begin(&self) -> ApiResult<Place> {
+        let place = Place::take(&self.limits, self.account, self.network)?;
+        let wait = self
+            .limits
+            .attempts()
+            .and_then(|attempts| attempts.take(&self.account, self.network.as_ref()));
+        refuse(wait)?;
+        Ok(place)
     }
 
     /// Notes whether the password was right. 429 where the limit was reached while it was checked:

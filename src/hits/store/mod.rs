@@ -10,5 +10,5 @@ pub use counts::{
     site_total, top,
 };
 pub use managed::{Among, Correction, ManagedSort, correct, managed_page_ids};
-pub use record::{Recorded, View, add_history, record, start_from};
+pub use record::{Recorded, View, add_history, record, reject, start_from};
 pub use salts::{find_salt, salt, tidy};

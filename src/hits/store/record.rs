@@ -12,7 +12,7 @@ use crate::clock::SiteZone;
 use crate::db::schema::{hit_days, hit_ids, hit_totals, hit_visits};
 use crate::db::{Conn, Timestamp, dialect};
 use crate::each;
-use crate::limits::Allowance;
+use crate::limits::Share;
 
 use super::counts::counts;
 use crate::hits::Hit;
@@ -27,8 +27,8 @@ pub struct View {
     pub visitor_before: Option<Vec<u8>>,
     /// Whether it is a bot.
     pub is_bot: bool,
-    /// How many hits the viewer may still send.
-    pub allowance: Allowance,
+    /// What the viewer's limit says to each hit.
+    pub shares: Vec<Share>,
     /// The site's days.
     pub zone: SiteZone,
     /// How long a visitor's views of one article are one view.
@@ -80,17 +80,20 @@ impl TotalsRow {
 
 /// Records hits and tells what became of each, in order. Rows are touched by ascending id.
 pub fn record(conn: &mut Conn, hits: &[Hit], view: &View) -> QueryResult<Vec<Recorded>> {
-    let mut wanted: Vec<i64> = hits.iter().map(|hit| hit.article_id).collect();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let public: HashSet<i64> = articles::lists::public_among(conn, &wanted, view.now)?
-        .into_iter()
+    let wanted = articles_of(hits);
+    let public = public_among(conn, &wanted, view.now)?;
+    let is_noted = |index: usize| view.shares.get(index) != Some(&Share::Unnoted);
+    let noted: HashSet<i64> = (0..hits.len())
+        .filter(|index| is_noted(*index))
+        .map(|index| hits[index].article_id)
         .collect();
 
     // The ledger's row first: on PostgreSQL its lock makes hits of one article take turns, so
     // that two of them can't both find a hit id or a visitor new.
     for id in wanted.iter().filter(|id| public.contains(id)) {
-        lock_totals(conn, *id)?;
+        if noted.contains(id) {
+            lock_totals(conn, *id)?;
+        }
     }
     let mut outcomes = vec![Outcome::NotFound; hits.len()];
     let mut added: BTreeMap<i64, TotalsRow> = BTreeMap::new();
@@ -103,8 +106,16 @@ pub fn record(conn: &mut Conn, hits: &[Hit], view: &View) -> QueryResult<Vec<Rec
         if !public.contains(&hit.article_id) {
             continue;
         }
+        if !is_noted(index) {
+            outcomes[index] = Outcome::Rejected;
+            continue;
+        }
         let seen = seen_in_batch.entry(hit.article_id).or_default();
-        let outcome = judge(conn, hit, view, seen)?;
+        let outcome = match view.shares.get(index) {
+            Some(Share::Judged) | None => judge(conn, hit, view, seen)?,
+            // It leaves no hit id behind, so that it can be sent again and count then.
+            Some(_) => Outcome::Rejected,
+        };
         outcomes[index] = outcome;
         let row = added
             .entry(hit.article_id)
@@ -128,7 +139,46 @@ pub fn record(conn: &mut Conn, hits: &[Hit], view: &View) -> QueryResult<Vec<Rec
     for ((article_id, day), count) in days {
         add_day(conn, article_id, day, count)?;
     }
-    let counts = counts(conn, &wanted, view.zone.day(view.now))?;
+    told(conn, hits, outcomes, view.zone.day(view.now))
+}
+
+/// Rejects hits of public articles and writes nothing.
+pub fn reject(
+    conn: &mut Conn,
+    hits: &[Hit],
+    today: NaiveDate,
+    now: Timestamp,
+) -> QueryResult<Vec<Recorded>> {
+    let public = public_among(conn, &articles_of(hits), now)?;
+    let outcome = |hit: &Hit| match public.contains(&hit.article_id) {
+        true => Outcome::Rejected,
+        false => Outcome::NotFound,
+    };
+    let outcomes = hits.iter().map(outcome).collect();
+    told(conn, hits, outcomes, today)
+}
+
+/// The articles of hits, each once, by ascending id.
+fn articles_of(hits: &[Hit]) -> Vec<i64> {
+    let mut ids: Vec<i64> = hits.iter().map(|hit| hit.article_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn public_among(conn: &mut Conn, ids: &[i64], now: Timestamp) -> QueryResult<HashSet<i64>> {
+    let public = articles::lists::public_among(conn, ids, now)?;
+    Ok(public.into_iter().collect())
+}
+
+/// What became of hits, with the counts as they are now.
+fn told(
+    conn: &mut Conn,
+    hits: &[Hit],
+    outcomes: Vec<Outcome>,
+    today: NaiveDate,
+) -> QueryResult<Vec<Recorded>> {
+    let counts = counts(conn, &articles_of(hits), today)?;
     Ok(hits
         .iter()
         .zip(outcomes)
@@ -151,10 +201,6 @@ fn judge(
     view: &View,
     seen_in_batch: &mut Vec<Timestamp>,
 ) -> QueryResult<Outcome> {
-    // It leaves nothing behind, so that it can be sent again and count then.
-    if !view.allowance.take() {
-        return Ok(Outcome::Rejected);
-    }
     if let Some(at) = hit.at {
         let oldest = view.now.plus_seconds(-HIT_ID_SECONDS);
         if at < oldest || at > view.now.plus_seconds(MAX_AHEAD_SECONDS) {

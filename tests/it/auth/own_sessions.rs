@@ -1,5 +1,7 @@
 //! Sessions, listed and ended: one's own, and by admins those of any account.
 
+use diesel::prelude::*;
+use lanmu::db::schema::sessions;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -249,7 +251,40 @@ async fn an_api_key_has_no_account_of_its_own(stage: Stage) {
     app.get_with(&key, "/v1/admin/articles").await.ok(200);
 }
 
+async fn past_a_hundred_the_oldest_session_ends(stage: Stage) {
+    let app = stage.app().await;
+    let id = app.account(EMAIL, "author", json!({})).await;
+    let stranger = app.token().await;
+    let [first, second] = [
+        app.sign_in(EMAIL, SECRET).await,
+        app.sign_in(EMAIL, SECRET).await,
+    ];
+    let at = |seconds: i64| app.now().plus_seconds(seconds);
+    for _ in 0..98 {
+        diesel::insert_into(sessions::table)
+            .values((
+                sessions::user_id.eq(id),
+                sessions::created_at.eq(at(0)),
+                sessions::expires_at.eq(at(3600)),
+            ))
+            .execute(&mut app.connect())
+            .expect("one more is open");
+    }
+    assert_eq!(listed(&app, &first).await["page"]["total"], 100);
+    let last = app.sign_in(EMAIL, SECRET).await;
+    app.assert_dead(&first).await;
+    for open in [&second, &last] {
+        assert_eq!(listed(&app, open).await["page"]["total"], 100);
+    }
+    app.get_with(&stranger, "/v1/auth/me").await.ok(200);
+    // Those that are over count for nothing.
+    app.advance(3600);
+    let next = app.sign_in(EMAIL, SECRET).await;
+    assert_eq!(listed(&app, &next).await["page"]["total"], 3);
+}
+
 crate::facts![
+    past_a_hundred_the_oldest_session_ends,
     open_sessions_are_listed_with_their_clients,
     a_refresh_tells_when_and_where,
     sessions_that_are_over_are_not_listed,

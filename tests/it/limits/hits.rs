@@ -1,5 +1,7 @@
 //! Hits: over the limit they are answered and not counted.
 
+use diesel::connection::SimpleConnection;
+use lanmu::db::Conn;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -73,14 +75,16 @@ async fn each_view_of_a_batch_is_one(stage: Stage) {
     let app = stage.with(&[THREE_HITS, EVERY_VIEW]).await;
     let id = article(&app).await;
     let hit = |article: i64, hit_id: &str| json!({"article_id": article, "hit_id": hit_id});
-    // What doesn't exist takes nothing.
-    let first = json!([hit(99, "a"), hit(id, "b"), hit(99, "c"), hit(id, "d")]);
+    // What doesn't exist takes its share, too: it costs as much to find out.
+    let first = json!([hit(id, "b"), hit(99, "a"), hit(id, "d"), hit(99, "c")]);
     let results = batch(&app, first).await;
-    assert_eq!(results, ["not_found", "counted", "not_found", "counted"]);
+    assert_eq!(results, ["counted", "not_found", "counted", "not_found"]);
+    assert_eq!(result(view(&app, id)).await, "rejected");
+    assert_eq!(ledger(&app, id).await, [2, 0, 0, 1]);
+    app.advance(20);
     let second = json!([hit(id, "e"), hit(id, "f"), hit(id, "g"), hit(99, "h")]);
     let results = batch(&app, second.clone()).await;
     assert_eq!(results, ["counted", "rejected", "rejected", "not_found"]);
-    assert_eq!(result(view(&app, id)).await, "rejected");
     assert_eq!(ledger(&app, id).await, [3, 0, 0, 3]);
     // What was rejected can be sent again.
     app.advance(60);
@@ -99,6 +103,40 @@ async fn what_does_not_count_takes_its_share_too(stage: Stage) {
     assert_eq!(result(bot()).await, "rejected");
     assert_eq!(result(view(&app, id)).await, "rejected");
     assert_eq!(ledger(&app, id).await, [1, 1, 1, 2]);
+}
+
+async fn far_over_the_limit_nothing_is_written(stage: Stage) {
+    let app = stage.with(&[THREE_HITS, EVERY_VIEW]).await;
+    let id = article(&app).await;
+    let hit = |article: i64, hit_id: &str| json!({"article_id": article, "hit_id": hit_id});
+    for expected in ["counted", "rejected"] {
+        for _ in 0..3 {
+            assert_eq!(result(view(&app, id)).await, expected);
+        }
+    }
+    // Nobody's turn to write is taken: whoever holds it isn't waited for.
+    let mut holder = app.connect();
+    match &mut holder {
+        Conn::Sqlite(sqlite) => sqlite.batch_execute("BEGIN IMMEDIATE"),
+        Conn::Pg(pg) => pg.batch_execute("BEGIN; LOCK TABLE hit_totals IN EXCLUSIVE MODE"),
+    }
+    .expect("the writer is held");
+    let answer = view(&app, id).send().await.ok(200);
+    let expected = json!({"article_id": id, "result": "rejected", "total": 3, "today": 3});
+    assert_eq!(answer.json, expected);
+    let results = batch(&app, json!([hit(id, "a"), hit(99, "b")])).await;
+    assert_eq!(results, ["rejected", "not_found"]);
+    drop(holder);
+    assert_eq!(ledger(&app, id).await, [3, 0, 0, 3]);
+    // A batch may reach over both limits; it can be sent again.
+    app.advance(20);
+    let both = json!([hit(id, "c"), hit(id, "d"), hit(id, "e"), hit(99, "f")]);
+    let results = batch(&app, both.clone()).await;
+    assert_eq!(results, ["counted", "rejected", "rejected", "not_found"]);
+    assert_eq!(ledger(&app, id).await, [4, 0, 0, 4]);
+    app.advance(60);
+    let results = batch(&app, both).await;
+    assert_eq!(results, ["duplicate", "counted", "counted", "not_found"]);
 }
 
 async fn each_address_has_its_own_share(stage: Stage) {
@@ -135,6 +173,7 @@ crate::facts![
     a_view_over_the_limit_is_answered_and_not_counted,
     each_view_of_a_batch_is_one,
     what_does_not_count_takes_its_share_too,
+    far_over_the_limit_nothing_is_written,
     each_address_has_its_own_share,
     the_limit_of_writes_leaves_hits_alone,
 ];

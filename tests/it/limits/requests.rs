@@ -138,6 +138,23 @@ async fn addresses_behind_a_trusted_proxy_are_counted_apart(stage: Stage) {
         .ok(200);
 }
 
+async fn no_byte_that_a_client_writes_hides_it_behind_its_proxy(stage: Stage) {
+    let app = stage.with(&[PROXY, TWO_READS]).await;
+    let read = |value: &[u8]| {
+        let request = app.request(Method::GET, SITE);
+        request.raw_header("x-forwarded-for", value).send()
+    };
+    // The proxy's own share is untouched by whoever sends through it.
+    read(b"\xff, 203.0.113.7").await.ok(200);
+    read("\u{6e2f}, 203.0.113.7".as_bytes()).await.ok(200);
+    limited(read(b"\xff, 203.0.113.7").await, "30");
+    limited(read(b"203.0.113.7:4711").await, "30");
+    reads(&app, 2).await;
+    read(b"[2001:db8::1]:4711").await.ok(200);
+    read(b"2001:db8::2").await.ok(200);
+    limited(read(b"[2001:db8::3]:4711").await, "30");
+}
+
 async fn an_address_that_an_untrusted_peer_tells_changes_nothing(stage: Stage) {
     let app = stage.with(&[TWO_READS]).await;
     reads(&app, 2).await;
@@ -211,7 +228,7 @@ async fn health_and_preflights_are_not_limited(stage: Stage) {
             (Method::HEAD, "/healthz", 200),
             (Method::GET, "/%68ealthz", 200),
             (Method::GET, "/readyz", 200),
-            (Method::OPTIONS, "/v1/articles", 204),
+            (Method::OPTIONS, "/healthz", 204),
         ] {
             let answer = app.request(method, path).send().await.ok(status);
             assert_eq!(told(&answer), (None, None), "{path}");
@@ -223,6 +240,19 @@ async fn health_and_preflights_are_not_limited(stage: Stage) {
         preflight.send().await.ok(204);
     }
     limited(app.get(SITE).await, "60");
+}
+
+async fn options_without_a_preflight_is_a_read(stage: Stage) {
+    let app = stage.with(&[TWO_READS]).await;
+    let options = |path: &str| app.request(Method::OPTIONS, path);
+    options("/v1/articles").send().await.ok(204);
+    // A question of the guard's to the database.
+    let managed = options("/v1/admin/articles").header("authorization", "Bearer lanmu_none");
+    managed.send().await.ok(401);
+    for path in ["/v1/articles", "/v1/admin/articles", "/v1/nothing"] {
+        limited(options(path).send().await, "30");
+    }
+    limited(app.get(SITE).await, "30");
 }
 
 async fn off_turns_everything_off(stage: Stage) {
@@ -239,7 +269,7 @@ async fn off_turns_everything_off(stage: Stage) {
         let answer = app.get(SITE).await.ok(200);
         assert_eq!(told(&answer), (None, None));
     }
-    for _ in 0..31 {
+    for _ in 0..61 {
         let wrong = json!({"email": ADMIN, "password": "wrong horse battery"});
         let answer = app.post("/v1/auth/login", wrong).await;
         let answer = answer.problem(401, "invalid_credentials");
@@ -289,9 +319,11 @@ crate::facts![
     writes_are_counted_apart_from_reads,
     errors_and_unchanged_answers_tell_it_too,
     addresses_behind_a_trusted_proxy_are_counted_apart,
+    no_byte_that_a_client_writes_hides_it_behind_its_proxy,
     an_address_that_an_untrusted_peer_tells_changes_nothing,
     no_spelling_of_a_path_gets_past,
     health_and_preflights_are_not_limited,
+    options_without_a_preflight_is_a_read,
     off_turns_everything_off,
     what_can_be_limited_is_documented,
 ];

@@ -1,4 +1,4 @@
-//! Failed sign-ins, by account and by address.
+//! Sign-ins, failed and all, by account and by address.
 
 use diesel::prelude::*;
 use futures_util::future::join_all;
@@ -139,14 +139,81 @@ async fn a_failure_counts_for_fifteen_minutes(stage: Stage) {
 
 async fn guesses_that_come_at_once_are_no_more(stage: Stage) {
     let app = stage.with(&[PROXY]).await;
-    let guesses = (0..50).map(|_| login(&app, HERE, ADMIN, WRONG));
-    let answers = join_all(guesses).await;
+    let body = json!({"email": ADMIN, "password": WRONG});
+    let guess = |number: usize| {
+        // Each seven from another address.
+        let address = format!("203.0.113.{}", number / 7);
+        let request = from(&app, &address, Method::POST, "/v1/auth/login");
+        request.json(&body).expecting_failure().send()
+    };
+    let answers = join_all((0..50).map(guess)).await;
     let told = |status: u16| answers.iter().filter(|a| a.status == status).count();
-    assert_eq!((told(401), told(429)), (10, 40));
+    let failed = told(401);
+    assert!(failed <= 10, "{failed}");
+    assert_eq!(failed + told(429) + told(503), 50);
+    fail(&app, HERE, ADMIN, 10 - failed).await;
     limited(login(&app, HERE, ADMIN, PASSWORD).await, "900");
 }
 
+async fn an_account_is_tried_sixty_times_a_minute(stage: Stage) {
+    let app = stage.with(&[PROXY]).await;
+    add_other(&app);
+    let tokens = login(&app, "203.0.113.99", ADMIN, PASSWORD).await.ok(200);
+    let access = tokens["access_token"].as_str().expect("a token").to_owned();
+    for number in 1..60 {
+        let address = format!("203.0.113.{}", number % 3);
+        login(&app, &address, ADMIN, PASSWORD).await.ok(200);
+    }
+    limited(login(&app, HERE, ADMIN, PASSWORD).await, "1");
+    limited(login(&app, HERE, ADMIN, WRONG).await, "1");
+    let change = json!({"current_password": PASSWORD, "new_password": "yet another horse"});
+    let change = from(&app, HERE, Method::POST, "/v1/auth/password").json(&change);
+    let change = change.header("authorization", &format!("Bearer {access}"));
+    limited(change.send().await, "1");
+    login(&app, HERE, OTHER, PASSWORD).await.ok(200);
+    app.advance(1);
+    login(&app, HERE, ADMIN, PASSWORD).await.ok(200);
+    limited(login(&app, HERE, ADMIN, PASSWORD).await, "1");
+}
+
+async fn an_address_tries_sixty_times_a_minute(stage: Stage) {
+    let app = stage.with(&[PROXY]).await;
+    add_other(&app);
+    for number in 0..60 {
+        let email = [ADMIN, OTHER][number % 2];
+        login(&app, HERE, email, PASSWORD).await.ok(200);
+    }
+    limited(login(&app, HERE, ADMIN, PASSWORD).await, "1");
+    limited(login(&app, HERE, "nobody@example.com", WRONG).await, "1");
+    login(&app, ELSEWHERE, ADMIN, PASSWORD).await.ok(200);
+}
+
+async fn right_passwords_leave_places_to_others(stage: Stage) {
+    let app = stage.with(&[PROXY]).await;
+    add_other(&app);
+    let body = json!({"email": ADMIN, "password": PASSWORD});
+    let right = |_| {
+        let request = from(&app, HERE, Method::POST, "/v1/auth/login");
+        request.json(&body).expecting_failure().send()
+    };
+    let flood = join_all((0..50).map(right));
+    let others = join_all((0..4).map(|_| login(&app, ELSEWHERE, OTHER, PASSWORD)));
+    let (flood, others) = futures_util::future::join(flood, others).await;
+    assert!(others.iter().all(|answer| answer.status == 200));
+    let told = |status: u16| flood.iter().filter(|a| a.status == status).count();
+    assert!(
+        told(200) >= 8 && told(503) > 0,
+        "{} {}",
+        told(200),
+        told(503)
+    );
+    assert_eq!(told(200) + told(503), 50);
+}
+
 crate::facts![
+    an_account_is_tried_sixty_times_a_minute,
+    an_address_tries_sixty_times_a_minute,
+    right_passwords_leave_places_to_others,
     an_account_fails_ten_times,
     an_unknown_account_is_limited_the_same,
     an_address_fails_thirty_times,
