@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::audit::{self, By, Entry, Event, Resource};
 use crate::auth::access::bounds;
-use crate::auth::{Role, drop_reset, revoke_all_sessions};
+use crate::auth::{Role, drop_reset, email_key, revoke_all_sessions};
 use crate::db::schema::users;
 use crate::db::{Conn, JsonOf, MultiBackend, Timestamp};
 use crate::error::{ApiError, ApiResult, Code};
@@ -56,11 +56,6 @@ pub struct Edits {
     pub role: Role,
     pub sections: Option<Vec<i64>>,
     pub disabled: bool,
-}
-
-/// How e-mail addresses are compared: without regard to case.
-fn email_key(email: &str) -> String {
-    email.to_lowercase()
 }
 
 /// The account of this id.
