@@ -122,7 +122,7 @@ async fn all_faults_are_told_at_once(stage: Stage) {
     let before = databases::rows(&mut app.connect());
     let long = "林".repeat(201);
     let far = json!({
-        "email": "no address", "name": long, "role": "boss", "password": "short",
+        "email": "no.address", "name": long, "role": "boss", "password": "short",
         "sections": [section, 987, 988],
     });
     for (body, told) in [
