@@ -55,8 +55,8 @@ async fn sample_content_is_told_when_it_was_added(stage: Stage) {
         ("article.created", 50),
         ("article.published", 40),
     ] {
-        let told = app.entries(&format!("{AUDIT}?event={event}&limit=100"));
-        let told = told.await;
+        let path = format!("{AUDIT}?event={event}&limit=100");
+        let told = app.entries(&path).await;
         assert!(told.len() >= least, "{event}: {}", told.len());
         for entry in told {
             assert_eq!(entry["at"], "2026-01-31T04:01:00Z", "{entry}");
