@@ -34,7 +34,7 @@ pub use keys::{Key, KeyError, Keys, keys_of_file};
 pub use password::{Passwords, hash_now, weakness};
 pub use ring::{Ring, State, TimedKey};
 pub use rotation::{Begin, Rotated, load as load_keys, rotate as rotate_keys};
-pub use store::{ResetToken, drop_reset, make_reset, revoke_all_sessions};
+pub use store::{ResetToken, drop_reset, email_key, make_reset, revoke_all_sessions};
 
 /// Mounts `/v1/auth` and the public keys.
 pub fn routes(config: &mut ServiceConfig) {

@@ -16,7 +16,7 @@ use super::guard::{Caller, Identity, Proof};
 use super::token::Verified;
 use super::wire::{Me, Session};
 
-/// How e-mail addresses are compared: without regard to case.
+/// How e-mail addresses are compared: without regard to case and to white space around them.
 pub fn email_key(email: &str) -> String {
     email.trim().to_lowercase()
 }

@@ -5,6 +5,7 @@
 //! are derived columns that [`store`] settles after every change.
 
 mod admin;
+mod delete;
 mod handlers;
 mod reach;
 pub mod store;
@@ -19,7 +20,7 @@ use crate::http::reference::{Ref, moved};
 use crate::slugs::{self, Resource};
 
 pub use handlers::read_reference;
-pub use reach::{Reach, check_exist, not_yours};
+pub use reach::{Reach, check_exist, distinct, not_yours};
 pub use tree::{SectionRow, Tree};
 
 crate::path_id! {
