@@ -97,7 +97,7 @@ fn checked_edits(
     Ok(Edits {
         name: name.unwrap_or_default(),
         scopes,
-        sections,
+        sections: sections::distinct(sections),
         expires_at,
     })
 }

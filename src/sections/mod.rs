@@ -19,7 +19,7 @@ use crate::http::reference::{Ref, moved};
 use crate::slugs::{self, Resource};
 
 pub use handlers::read_reference;
-pub use reach::{Reach, check_exist, not_yours};
+pub use reach::{Reach, check_exist, distinct, not_yours};
 pub use tree::{SectionRow, Tree};
 
 crate::path_id! {

@@ -117,3 +117,9 @@ pub fn check_exist(
     }
     Ok(())
 }
+
+/// The sections that an account or key is to be bound to, each once, in the order given.
+pub fn distinct(sections: Option<Vec<i64>>) -> Option<Vec<i64>> {
+    let mut seen = HashSet::new();
+    sections.map(|ids| ids.into_iter().filter(|id| seen.insert(*id)).collect())
+}

@@ -166,7 +166,7 @@ pub async fn create(
                 password_hash,
                 // Without a role the check would have failed.
                 role: role.unwrap_or(Role::Viewer),
-                sections,
+                sections: sections::distinct(sections),
                 disabled,
             };
             store::create(conn, new, &by)
@@ -262,7 +262,7 @@ fn checked_edits(conn: &mut Conn, was: &super::UserRow, body: UserPatch) -> ApiR
         email: email.unwrap_or_default(),
         name: name.or_keep(was.name.clone()),
         role: role.unwrap_or(Role::Viewer),
-        sections,
+        sections: sections::distinct(sections),
         disabled: disabled.unwrap_or_default(),
     })
 }

@@ -62,6 +62,11 @@ async fn only_what_is_given_changes(stage: Stage) {
             json!(["hits:read"]),
         ),
         (json!({"sections": []}), "sections", json!([])),
+        (
+            json!({"sections": [section, section]}),
+            "sections",
+            json!([section]),
+        ),
         (json!({"sections": null}), "sections", Value::Null),
         (
             json!({"expires_at": "2026-04-01T08:00:00+08:00"}),

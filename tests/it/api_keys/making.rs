@@ -98,6 +98,13 @@ async fn a_key_needs_a_name_and_a_scope(stage: Stage) {
     let blank = create(&app, blank).await.ok(201);
     assert_eq!(blank["sections"], json!([]));
     assert_eq!(blank["expires_at"], Value::Null);
+    let [first, second] = [
+        app.admin().section("港口", json!({})).await,
+        app.admin().section("山野", json!({})).await,
+    ];
+    let twice = json!({"name": "推送", "scopes": READ, "sections": [second, first, second]});
+    let twice = create(&app, twice).await.ok(201);
+    assert_eq!(twice["sections"], json!([second, first]));
 }
 
 async fn all_faults_of_a_key_are_told_at_once(stage: Stage) {

@@ -72,7 +72,11 @@ async fn only_what_is_given_changes(stage: Stage) {
         (json!({"name": " "}), "name", Value::Null),
         (json!({"role": "author"}), "role", json!("author")),
         (json!({"sections": []}), "sections", json!([])),
-        (json!({"sections": [section]}), "sections", json!([section])),
+        (
+            json!({"sections": [section, section]}),
+            "sections",
+            json!([section]),
+        ),
         (json!({"disabled": true}), "disabled", json!(true)),
         (json!({}), "disabled", json!(true)),
     ] {

@@ -80,6 +80,11 @@ async fn an_account_keeps_its_sections(stage: Stage) {
             assert_eq!(read(&app, id).await["sections"], sections);
         }
     }
+    let body = json!({
+        "email": "twice@example.com", "role": "editor", "sections": [hills, harbour, hills],
+    });
+    let made = create(&app, body).await.ok(201);
+    assert_eq!(made["sections"], json!([hills, harbour]));
     for sections in [json!([]), Value::Null] {
         let email = format!("boss.{}@example.com", sections.to_string().len());
         let body = json!({"email": email, "role": "admin", "sections": sections});
