@@ -106,12 +106,14 @@ pub fn create(conn: &mut Conn, new: NewUser, by: &By) -> ApiResult<UserRow> {
     Ok(row)
 }
 
-/// Changes an account. Disabling it ends its sessions and the one-time token that it has.
+/// Changes an account. Disabling it ends its sessions and the one-time token that it has. A
+/// new e-mail address ends the token too, which was handed to whoever reads the old one's mail.
 pub fn update(conn: &mut Conn, was: &UserRow, edits: Edits, by: &By) -> ApiResult<UserRow> {
     check_email_is_free(conn, &edits.email, Some(was.id))?;
     if edits.role != Role::Admin || edits.disabled {
         check_not_last_admin(conn, was)?;
     }
+    let has_new_email = email_key(&edits.email) != was.email_key;
     let sections = bounds(edits.role, edits.sections);
     diesel::update(users::table.find(was.id))
         .set((
@@ -129,7 +131,7 @@ pub fn update(conn: &mut Conn, was: &UserRow, edits: Edits, by: &By) -> ApiResul
         revoke_all_sessions(conn, was.id, by.now)?;
     }
     // One that an admin makes for an account while it is disabled is for later.
-    if edits.disabled && !was.disabled {
+    if has_new_email || (edits.disabled && !was.disabled) {
         drop_reset(conn, was.id)?;
     }
     let row = super::find(conn, was.id)?;

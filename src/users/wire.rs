@@ -104,7 +104,8 @@ pub struct UserCreate {
 #[derive(Deserialize, ToSchema, Default)]
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
-    /// E-mail address, unique without regard to case.
+    /// E-mail address, unique without regard to case. A new one ends a one-time token for a password
+    /// that was made before.
     #[serde(default)]
     #[schema(value_type = String, format = Email, min_length = 3, max_length = 254)]
     pub email: Member<String>,

@@ -204,6 +204,22 @@ async fn a_disabled_account_takes_no_password(stage: Stage) {
     app.sign_in(EMAIL, NEW).await;
 }
 
+async fn a_new_email_address_ends_the_token(stage: Stage) {
+    let app = stage.app().await;
+    let id = app.account(EMAIL, "editor", json!({})).await;
+    let first = token(&app, id).await;
+    patch(&app, id, json!({"email": "other@example.com"}))
+        .await
+        .ok(200);
+    assert_refused(app.reset(&first, NEW).await, BAD_TOKEN);
+    // The same address in another case is no new one, nor is another name.
+    let second = token(&app, id).await;
+    let same = json!({"email": "Other@Example.com", "name": "林舟"});
+    patch(&app, id, same).await.ok(200);
+    app.reset(&second, NEW).await.ok(204);
+    app.sign_in("other@example.com", NEW).await;
+}
+
 async fn a_change_by_the_account_itself_ends_the_token(stage: Stage) {
     let app = stage.app().await;
     let id = app.account(EMAIL, "editor", json!({})).await;
@@ -242,6 +258,7 @@ crate::facts![
     a_weak_password_does_not_use_the_token_up,
     a_made_up_token_sets_nothing,
     a_disabled_account_takes_no_password,
+    a_new_email_address_ends_the_token,
     a_change_by_the_account_itself_ends_the_token,
     an_invited_account_sets_its_first_password,
 ];
