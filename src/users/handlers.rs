@@ -250,11 +250,20 @@ fn checked_edits(conn: &mut Conn, was: &super::UserRow, body: UserPatch) -> ApiR
         Member::Given(disabled) => Some(disabled),
     };
     // The column holds nothing but what this service wrote.
-    let current = was.role.parse().unwrap_or(Role::Viewer);
+    let current_role = was.role.parse().unwrap_or(Role::Viewer);
     let had = was.sections.clone().map(|sections| sections.0);
     let is_new = body.sections.is_present();
-    let current = Some((current, had));
+    let current = Some((current_role, had));
+    let is_null = matches!(body.sections, Member::Null);
     let (role, sections) = check_role(&mut check, body.role, body.sections, current);
+    // An admin's account has no sections to fall back on: who demotes it says which it keeps. Null
+    // says so of viewers alone, who then see everything.
+    let is_demoted = current_role == Role::Admin && role.is_some_and(|role| role != Role::Admin);
+    let says_which = is_new && (!is_null || role == Some(Role::Viewer));
+    if is_demoted && !says_which {
+        let detail = "is required of an account that was an admin's";
+        check.fault("/sections", FaultCode::Required, detail);
+    }
     let asked = sections.as_deref().filter(|_| is_new);
     sections::check_exist(conn, &mut check, "/sections", asked)?;
     check.finish()?;

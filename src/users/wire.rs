@@ -100,7 +100,8 @@ pub struct UserCreate {
     pub disabled: Member<bool>,
 }
 
-/// Changes of an account.
+/// Changes of an account. An account that was an admin's had no bounds: with the `role` of an editor,
+/// author or viewer it needs its `sections` in the same change.
 #[derive(Deserialize, ToSchema, Default)]
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
@@ -119,6 +120,7 @@ pub struct UserPatch {
     pub role: Member<String>,
     /// Ids of the sections that the account works in, with all below them. Editors and authors work
     /// nowhere without; viewers without see everything; an admin has no such bounds.
+    /// Required when an admin becomes something else: an array, or for a viewer null.
     #[serde(default)]
     #[schema(value_type = Option<Vec<i64>>, max_items = 1000)]
     pub sections: Member<Vec<i64>>,

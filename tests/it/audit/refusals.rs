@@ -123,7 +123,7 @@ async fn a_refused_write_leaves_no_entry(stage: Stage) {
             &patch,
             "/v1/admin/users/1",
             "*",
-            json!({"role": "viewer"}),
+            json!({"role": "viewer", "sections": null}),
             409,
         ),
         (&delete, "/v1/admin/users/1", "", none.clone(), 409),

@@ -178,14 +178,49 @@ async fn a_new_role_keeps_the_sections_that_it_can(stage: Stage) {
         (json!({"role": "viewer"}), json!([])),
         (json!({"role": "editor", "sections": [section]}), given),
         (json!({"role": "admin"}), Value::Null),
-        (json!({"role": "author"}), json!([])),
+        (json!({"role": "author", "sections": []}), json!([])),
         (json!({"role": "admin", "sections": []}), Value::Null),
-        (json!({"role": "viewer"}), Value::Null),
+        (json!({"role": "viewer", "sections": null}), Value::Null),
     ] {
         let changed = patch(&app, id, body.clone()).await.ok(200);
         assert_eq!(changed["sections"], sections, "{body}");
         assert_eq!(read(&app, id).await["sections"], sections, "{body}");
     }
+}
+
+async fn a_demoted_admin_is_told_its_sections(stage: Stage) {
+    let app = stage.app().await;
+    let section = app.admin().section("港口", json!({})).await;
+    let id = app
+        .account("a@example.com", "editor", json!({"sections": [section]}))
+        .await;
+    let admin = json!({"role": "admin"});
+    patch(&app, id, admin.clone()).await.ok(200);
+    let before = databases::rows(&mut app.connect());
+    for body in [
+        json!({"role": "viewer"}),
+        json!({"role": "editor"}),
+        json!({"role": "author", "name": "林舟"}),
+        json!({"role": "editor", "sections": null}),
+        json!({"role": "author", "sections": null}),
+    ] {
+        let answer = patch(&app, id, body.clone()).await;
+        let answer = answer.problem(422, "validation_failed");
+        let told = expected(&[("/sections", "required")]);
+        assert_eq!(faults(&answer), told, "{body}");
+    }
+    assert_eq!(databases::rows(&mut app.connect()), before);
+    for role in ["viewer", "editor", "author"] {
+        for sections in [json!([]), json!([section])] {
+            let body = json!({"role": role, "sections": sections});
+            let changed = patch(&app, id, body).await.ok(200);
+            assert_eq!(changed["sections"], sections, "{role}");
+            patch(&app, id, admin.clone()).await.ok(200);
+        }
+    }
+    let everywhere = json!({"role": "viewer", "sections": null});
+    let changed = patch(&app, id, everywhere).await.ok(200);
+    assert_eq!(changed["sections"], Value::Null);
 }
 
 async fn a_section_that_is_gone_hinders_no_other_change(stage: Stage) {
@@ -297,6 +332,7 @@ crate::facts![
     all_faults_of_a_change_are_told_at_once,
     an_email_address_in_use_is_not_taken_over,
     a_new_role_keeps_the_sections_that_it_can,
+    a_demoted_admin_is_told_its_sections,
     a_section_that_is_gone_hinders_no_other_change,
     a_new_role_counts_at_once,
     disabling_ends_every_session_for_good,

@@ -17,9 +17,14 @@ async fn attempts(app: &TestApp) -> Vec<Answer> {
     vec![
         app.admin().delete(&path(1)).await,
         patch(app, 1, json!({"disabled": true})).await,
-        patch(app, 1, json!({"role": "editor"})).await,
-        patch(app, 1, json!({"role": "viewer", "name": "林舟"})).await,
-        patch(app, 1, json!({"role": "author", "disabled": true})).await,
+        patch(app, 1, json!({"role": "editor", "sections": []})).await,
+        patch(app, 1, json!({"role": "viewer", "sections": null})).await,
+        patch(
+            app,
+            1,
+            json!({"role": "author", "sections": [], "disabled": true}),
+        )
+        .await,
     ]
 }
 
@@ -53,7 +58,8 @@ async fn an_admin_who_can_not_sign_in_does_not_count(stage: Stage) {
     assert_stays(&app).await;
     // Those may go: they aren't the last who can sign in.
     for id in [disabled, invited] {
-        patch(&app, id, json!({"role": "viewer"})).await.ok(200);
+        let less = json!({"role": "viewer", "sections": []});
+        patch(&app, id, less).await.ok(200);
         patch(&app, id, json!({"role": "admin"})).await.ok(200);
     }
     let reset = format!("{}/password-reset", path(invited));
@@ -74,7 +80,8 @@ async fn with_another_admin_the_first_may_be_demoted(stage: Stage) {
     let app = stage.app().await;
     app.account("a@example.com", "admin", json!({})).await;
     let token = app.sign_in("a@example.com", SECRET).await.access;
-    patch(&app, 1, json!({"role": "editor"})).await.ok(200);
+    let less = json!({"role": "editor", "sections": []});
+    patch(&app, 1, less).await.ok(200);
     app.admin().get(USERS).await.problem(403, "forbidden");
     app.get_with(&token, USERS).await.ok(200);
 }
@@ -92,7 +99,7 @@ async fn two_admins_never_take_each_other_away(stage: Stage) {
     let mut tokens = sign_in().await;
     for body in [
         json!({"disabled": true}),
-        json!({"role": "viewer"}),
+        json!({"role": "viewer", "sections": null}),
         Value::Null,
     ] {
         let both = (0..2).map(|n| {
