@@ -13,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use crate::audit::{Actor, By};
 use crate::auth::{Role, hash_now, weakness};
 use crate::db::{Conn, Timestamp};
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::fields::Check;
 
 pub use store::{NewUser, UserRow};
@@ -90,19 +90,37 @@ pub fn add_user(
     Ok(store::create(conn, new, &by)?.id)
 }
 
-/// An e-mail address: one `@` with something on both sides, no white space, 254 characters at most
-/// (RFC 5321 §4.5.3.1.3).
+/// An e-mail address: one `@` with something on both sides, no white space nor anything else that
+/// doesn't show, 254 characters at most (RFC 5321 §4.5.3.1.3).
 fn check_email(check: &mut Check, email: Option<String>) -> Option<String> {
     let line = check.required_line("/email", email, 254)?;
+    if line.chars().any(is_unseen) {
+        let detail = "must not have white space, nor control or other invisible characters";
+        check.fault("/email", FaultCode::InvalidCharacters, detail);
+        return None;
+    }
     let is_one = line.split_once('@').is_some_and(|(local, domain)| {
         !local.is_empty() && !domain.is_empty() && !domain.contains('@')
     });
-    if !is_one || line.chars().any(char::is_whitespace) {
+    if !is_one {
         let detail = "must be an e-mail address";
-        check.fault("/email", crate::error::FaultCode::Invalid, detail);
+        check.fault("/email", FaultCode::Invalid, detail);
         return None;
     }
     Some(line)
+}
+
+/// Whether a character doesn't show, or changes how others show: with it, an address could look just
+/// like another one.
+fn is_unseen(c: char) -> bool {
+    let is_format = matches!(
+        c,
+        '\u{200B}'..='\u{200F}'
+            | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{FEFF}'
+    );
+    is_format || c.is_control() || c.is_whitespace()
 }
 
 /// The account of this id; 404 where there is none.

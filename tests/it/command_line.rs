@@ -320,7 +320,8 @@ async fn an_account_that_can_not_be_added_is_told_in_one_line(stage: Stage) {
     for (email, password, sign) in [
         ("admin@example.com", PASSWORD, "exists already"),
         ("ADMIN@EXAMPLE.COM", PASSWORD, "exists already"),
-        ("no address", PASSWORD, "must be an e-mail address"),
+        ("no.address", PASSWORD, "must be an e-mail address"),
+        ("no address", PASSWORD, "must not have white space"),
         ("two@at@signs", PASSWORD, "must be an e-mail address"),
         ("new@example.com", "short", "at least 8 characters"),
         ("new@example.com", "", "at least 8 characters"),

@@ -122,7 +122,7 @@ async fn all_faults_are_told_at_once(stage: Stage) {
     let before = databases::rows(&mut app.connect());
     let long = "林".repeat(201);
     let far = json!({
-        "email": "no address", "name": long, "role": "boss", "password": "short",
+        "email": "no.address", "name": long, "role": "boss", "password": "short",
         "sections": [section, 987, 988],
     });
     for (body, told) in [
@@ -185,8 +185,16 @@ async fn only_email_addresses_are_taken(stage: Stage) {
         ("@", "invalid"),
         ("lin", "invalid"),
         ("lin@a@b", "invalid"),
-        ("lin zhou@example.com", "invalid"),
-        ("lin\u{3000}zhou@example.com", "invalid"),
+        ("lin zhou@example.com", "invalid_characters"),
+        ("lin\u{3000}zhou@example.com", "invalid_characters"),
+        ("lin\u{7}@example.com", "invalid_characters"),
+        ("lin\u{200B}@example.com", "invalid_characters"),
+        ("lin@\u{200F}example.com", "invalid_characters"),
+        ("lin\u{2028}@example.com", "invalid_characters"),
+        ("lin@example\u{202E}.com", "invalid_characters"),
+        ("lin@exam\u{2060}ple.com", "invalid_characters"),
+        ("lin@example.com\u{2064}", "invalid_characters"),
+        ("l\u{FEFF}in@example.com", "invalid_characters"),
         (&long, "too_long"),
     ] {
         let answer = create(&app, json!({"email": email, "role": "viewer"})).await;
