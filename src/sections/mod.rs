@@ -5,6 +5,7 @@
 //! are derived columns that [`store`] settles after every change.
 
 mod admin;
+mod delete;
 mod handlers;
 mod reach;
 pub mod store;

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use crate::articles;
 use crate::articles::wire::Cover;
 use crate::audit::{self, By, Entry, Event};
-use crate::db::schema::{article_also, articles as articles_table, sections};
+use crate::db::schema::sections;
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::fields::Check;
@@ -14,6 +14,8 @@ use crate::slugs::{self, Resource};
 
 use super::tree::{SectionRow, Tree};
 use super::wire::ManagedSection;
+
+pub use super::delete::delete;
 
 /// The most sections of a site.
 pub const MAX_SECTIONS: usize = 10_000;
@@ -221,7 +223,8 @@ pub fn move_to(
     Ok(row)
 }
 
-fn tell(
+/// Records what happened to a section: the members that changed.
+pub(super) fn tell(
     conn: &mut Conn,
     by: &By,
     event: Event,
@@ -235,81 +238,6 @@ fn tell(
     let changes = audit::between(wire(was).as_ref(), wire(is).as_ref());
     let entry = Entry::new(event, audit::Resource::Section, id).with(changes);
     Ok(audit::record(conn, by, entry)?)
-}
-
-/// Deletes a section. One that holds articles or sections needs a section to move them to.
-pub fn delete(conn: &mut Conn, id: i64, move_to: Option<i64>, by: &By) -> ApiResult<()> {
-    let (was, tree, now) = (find(conn, id)?, tree(conn)?, by.now);
-    let children = tree.children(Some(id)).to_vec();
-    match move_to {
-        Some(target) => {
-            if tree.get(target).is_none() {
-                let detail = "move_to names no section";
-                return Err(ApiError::bad_parameter(
-                    "move_to",
-                    FaultCode::DoesNotExist,
-                    detail,
-                ));
-            }
-            if tree.is_within(target, id) {
-                let detail = "move_to is the section itself or below it";
-                return Err(ApiError::new(Code::SectionCycle, detail));
-            }
-            let height = children
-                .iter()
-                .map(|child| tree.height(*child))
-                .max()
-                .unwrap_or(0);
-            if is_too_deep(&tree, Some(target), height) {
-                let detail = format!("move_to {TOO_DEEP}");
-                return Err(ApiError::bad_parameter(
-                    "move_to",
-                    FaultCode::TreeTooLarge,
-                    detail,
-                ));
-            }
-            let order: Vec<i64> = tree
-                .children(Some(target))
-                .iter()
-                .chain(&children)
-                .copied()
-                .filter(|child| *child != id)
-                .collect();
-            diesel::update(sections::table.filter(sections::parent_id.eq(id)))
-                .set(sections::parent_id.eq(target))
-                .execute(conn)?;
-            set_order(conn, &order)?;
-            let moved = articles::store::move_all(conn, id, target, now)?;
-            diesel::delete(sections::table.find(id)).execute(conn)?;
-            slugs::forget(conn, Resource::Section, id)?;
-            settle(conn, &tree, now)?;
-            let settled = self::tree(conn)?;
-            articles::store::relist(conn, &settled, &moved)?;
-        }
-        None => {
-            if !children.is_empty() || holds_articles(conn, id)? {
-                let detail = "it holds articles (in the trash too) or sections: \
-                              move or delete them first, or say where to with ?move_to={id}";
-                return Err(ApiError::new(Code::SectionNotEmpty, detail));
-            }
-            diesel::delete(sections::table.find(id)).execute(conn)?;
-            slugs::forget(conn, Resource::Section, id)?;
-            settle(conn, &tree, now)?;
-        }
-    }
-    tell(conn, by, Event::SectionDeleted, Some(&was), None)
-}
-
-fn holds_articles(conn: &mut Conn, id: i64) -> QueryResult<bool> {
-    let own: i64 = articles_table::table
-        .filter(articles_table::section_id.eq(id))
-        .count()
-        .get_result(conn)?;
-    let also: i64 = article_also::table
-        .filter(article_also::section_id.eq(id))
-        .count()
-        .get_result(conn)?;
-    Ok(own + also > 0)
 }
 
 fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>) -> ApiResult<()> {
@@ -330,16 +258,17 @@ fn check_parent(check: &mut Check, tree: &Tree, parent_id: Option<i64>, height: 
     }
 }
 
-const TOO_DEEP: &str = "is too deep: the tree has at most 8 levels";
+/// What is wrong with a place there.
+pub(super) const TOO_DEEP: &str = "is too deep: the tree has at most 8 levels";
 
 /// Whether what is so high would reach below the last level there.
-fn is_too_deep(tree: &Tree, parent_id: Option<i64>, height: i64) -> bool {
+pub(super) fn is_too_deep(tree: &Tree, parent_id: Option<i64>, height: i64) -> bool {
     let parent = parent_id.and_then(|id| tree.get(id));
     parent.map_or(0, |row| row.depth + 1) + height > MAX_LEVELS
 }
 
 /// Gives siblings their positions.
-fn set_order(conn: &mut Conn, order: &[i64]) -> QueryResult<()> {
+pub(super) fn set_order(conn: &mut Conn, order: &[i64]) -> QueryResult<()> {
     for (index, id) in order.iter().enumerate() {
         let position = i64::try_from(index).unwrap_or(i64::MAX);
         diesel::update(
@@ -356,7 +285,7 @@ fn set_order(conn: &mut Conn, order: &[i64]) -> QueryResult<()> {
 /// Puts every derived column right after a change, raises the version of each section that looks
 /// different from `before`, and lists anew the articles of those that readers now find elsewhere,
 /// or no more.
-fn settle(conn: &mut Conn, before: &Tree, now: Timestamp) -> ApiResult<()> {
+pub(super) fn settle(conn: &mut Conn, before: &Tree, now: Timestamp) -> ApiResult<()> {
     let after = tree(conn)?;
     let lineage = |tree: &Tree, id| tree.ancestors(id).iter().map(|r| r.id).collect::<Vec<_>>();
     let mut elsewhere = Vec::new();

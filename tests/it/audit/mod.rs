@@ -5,6 +5,7 @@ mod keeping;
 mod listing;
 mod people;
 mod refusals;
+mod sections;
 mod steps;
 mod writes;
 
@@ -87,6 +88,7 @@ pub fn facts() -> Vec<Fact> {
         articles::facts(),
         people::facts(),
         refusals::facts(),
+        sections::facts(),
         listing::facts(),
         keeping::facts(),
     ]
