@@ -8,6 +8,9 @@ use crate::error::ApiResult;
 
 use super::Stored;
 
+/// The members that publishing is about.
+const PUBLISHING: &[&str] = &["status", "published_at", "expires_at"];
+
 /// Records what happened to an article: the members that changed, and a change of its date, once it
 /// was set, as an event of its own.
 pub(super) fn tell(
@@ -20,6 +23,38 @@ pub(super) fn tell(
     let Some(id) = was.or(is).map(|stored| stored.row.id) else {
         return Ok(());
     };
+    let (dates, others) = changed(by, was, is);
+    let only_the_date = event == Event::ArticleUpdated && others.is_empty();
+    if dates.is_empty() || !only_the_date {
+        record(conn, by, event, id, others)?;
+    }
+    record_dates(conn, by, id, dates)
+}
+
+/// Records that an article was made or changed, and published in the same breath, as two events:
+/// each is found by its name. A change of what publishing is about belongs to the second one alone;
+/// where nothing else changed, there is no first one.
+pub(super) fn tell_published(
+    conn: &mut Conn,
+    by: &By,
+    was: Option<&Stored>,
+    is: &Stored,
+) -> ApiResult<()> {
+    let id = is.row.id;
+    let (dates, others) = changed(by, was, Some(is));
+    let is_publishing = |change: &Change| PUBLISHING.contains(&change.member.as_str());
+    let (publishing, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_publishing);
+    if was.is_none() {
+        record(conn, by, Event::ArticleCreated, id, others)?;
+    } else if !others.is_empty() {
+        record(conn, by, Event::ArticleUpdated, id, others)?;
+    }
+    record(conn, by, Event::ArticlePublished, id, publishing)?;
+    record_dates(conn, by, id, dates)
+}
+
+/// What changed: the date, where it was set before, and all else.
+fn changed(by: &By, was: Option<&Stored>, is: Option<&Stored>) -> (Vec<Change>, Vec<Change>) {
     let wire = |stored: Option<&Stored>| -> Option<ManagedArticle> {
         stored.map(|stored| lists::managed(stored.clone(), by.now))
     };
@@ -29,15 +64,17 @@ pub(super) fn tell(
         _ => true,
     };
     let is_date = |change: &Change| change.member == "published_at" && !is_first_date;
-    let (dates, others): (Vec<_>, Vec<_>) = changes.into_iter().partition(is_date);
-    let only_the_date = event == Event::ArticleUpdated && others.is_empty();
-    if dates.is_empty() || !only_the_date {
-        let entry = Entry::new(event, Resource::Article, id).with(others);
-        audit::record(conn, by, entry)?;
+    changes.into_iter().partition(is_date)
+}
+
+fn record(conn: &mut Conn, by: &By, event: Event, id: i64, changes: Vec<Change>) -> ApiResult<()> {
+    let entry = Entry::new(event, Resource::Article, id).with(changes);
+    Ok(audit::record(conn, by, entry)?)
+}
+
+fn record_dates(conn: &mut Conn, by: &By, id: i64, dates: Vec<Change>) -> ApiResult<()> {
+    if dates.is_empty() {
+        return Ok(());
     }
-    if !dates.is_empty() {
-        let entry = Entry::new(Event::ArticleDateChanged, Resource::Article, id).with(dates);
-        audit::record(conn, by, entry)?;
-    }
-    Ok(())
+    record(conn, by, Event::ArticleDateChanged, id, dates)
 }

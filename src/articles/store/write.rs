@@ -12,7 +12,7 @@ use crate::sections::{Reach, SectionRow, Tree, not_yours};
 use crate::slugs::{self, Resource};
 
 use super::places::{is_live, list_one, write_also_in, write_terms};
-use super::tell::tell;
+use super::tell::{tell, tell_published};
 use super::{ArticleRow, DetailsRow, Stored, Writer, find_external};
 use crate::articles::limits::TooComplex;
 use crate::articles::rules::{Action, Status, step};
@@ -30,7 +30,7 @@ pub fn create(
 ) -> ApiResult<Stored> {
     let (tree, by) = (crate::sections::store::tree(conn)?, &writer.by);
     check_references(&mut check, &tree, &edits, &writer.reach, None)?;
-    let rendered = rendered(&mut check, &edits, None);
+    let (rendered, is_published) = (rendered(&mut check, &edits, None), publication.is_some());
     let mut row = new_row(&edits, rendered.as_ref(), by);
     release(&mut check, &mut row, publication, shows(&rendered), by.now)?;
     check.finish()?;
@@ -65,7 +65,11 @@ pub fn create(
         details,
         also_in,
     };
-    tell(conn, by, Event::ArticleCreated, None, Some(&stored))?;
+    if is_published {
+        tell_published(conn, by, None, &stored)?;
+    } else {
+        tell(conn, by, Event::ArticleCreated, None, Some(&stored))?;
+    }
     Ok(stored)
 }
 
@@ -94,10 +98,7 @@ pub fn update(
         version: was.row.version + 1,
         ..new_row(&edits, rendered.as_ref(), by)
     };
-    let event = match publication {
-        Some(_) => Event::ArticlePublished,
-        None => Event::ArticleUpdated,
-    };
+    let is_published = publication.is_some();
     release(&mut check, &mut row, publication, shows(&rendered), now)?;
     check.finish()?;
     check_external_id(conn, edits.external_id.as_deref(), Some(id))?;
@@ -130,7 +131,11 @@ pub fn update(
         details,
         also_in,
     };
-    tell(conn, by, event, Some(was), Some(&is))?;
+    if is_published {
+        tell_published(conn, by, Some(was), &is)?;
+    } else {
+        tell(conn, by, Event::ArticleUpdated, Some(was), Some(&is))?;
+    }
     Ok(is)
 }
 

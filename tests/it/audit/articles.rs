@@ -43,6 +43,24 @@ fn assert_with_date(entries: &[Value], id: i64, event: &str, before: &str, after
     assert_date_alone(&entries[1..], id, before, after);
 }
 
+/// Two entries: an article with these members was made, and published at that instant.
+#[track_caller]
+fn assert_made_and_published(entries: &[Value], date: &str) {
+    let id = entries[0]["resource"]["id"].as_i64().expect("an id");
+    let expected = [
+        format!("article.created article {id}"),
+        format!("article.published article {id}"),
+    ];
+    assert_eq!(events(entries), expected);
+    let made = changes(&entries[0]);
+    assert_eq!(made["title"], json!([null, "晨渡"]));
+    for member in ["status", "published_at", "expires_at"] {
+        assert!(made.get(member).is_none(), "{member}: {made}");
+    }
+    let published = json!({"status": [null, "published"], "published_at": [null, date]});
+    assert_eq!(changes(&entries[1]), published);
+}
+
 async fn a_change_tells_what_was_and_what_is(stage: Stage) {
     let app = stage.app().await;
     let section = app.admin().section("港口", json!({})).await;
@@ -98,9 +116,7 @@ async fn a_first_date_is_no_event_of_its_own(stage: Stage) {
         "body": {"format": "text", "content": "码头的灯亮了。"},
     });
     let told = act(&app, Method::POST, ARTICLES, made.clone(), 201).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0]["event"], "article.created");
-    assert_eq!(changes(&told[0])["published_at"], json!([null, EARLIER]));
+    assert_made_and_published(&told, EARLIER);
     for (body, date) in [
         (json!({}), NOON),
         (json!({"published_at": EARLIER}), EARLIER),
@@ -112,7 +128,7 @@ async fn a_first_date_is_no_event_of_its_own(stage: Stage) {
     }
     let external = "/v1/admin/external-articles/x-1";
     let told = act(&app, Method::PUT, external, made, 201).await;
-    assert_eq!(told.len(), 1, "{told:?}");
+    assert_made_and_published(&told, EARLIER);
     // A draft that never had a date is given one, and then another.
     let id = app.admin().draft("晨渡", section, json!({})).await;
     let told = patch(&app, id, json!({"published_at": EARLIER})).await;
@@ -176,6 +192,44 @@ async fn an_external_put_tells_a_later_date(stage: Stage) {
     assert_with_date(&told, id, "article.updated", NOON, EARLIER);
 }
 
+async fn a_change_that_publishes_is_found_by_either_event(stage: Stage) {
+    let app = stage.app().await;
+    let section = app.admin().section("港口", json!({})).await;
+    let put = async |title: &str, more: Value, status: u16| {
+        let body = json!({
+            "title": title, "section_id": section,
+            "body": {"format": "text", "content": "码头的灯亮了。"},
+        });
+        let body = crate::support::app::merged(body, more);
+        let path = "/v1/admin/external-articles/x-1";
+        act(&app, Method::PUT, path, body, status).await
+    };
+    let told = put("推送", json!({}), 201).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    let id = told[0]["resource"]["id"].as_i64().expect("an id");
+    let [updated, published] =
+        ["updated", "published"].map(|event| format!("article.{event} article {id}"));
+    let both = [updated.as_str(), published.as_str()];
+    let told = put("再推", json!({"publish": {"expires_at": LATER}}), 200).await;
+    assert_eq!(events(&told), both);
+    assert_eq!(changes(&told[0]), json!({"title": ["推送", "再推"]}));
+    let expected = json!({
+        "status": ["draft", "published"], "published_at": [null, NOON],
+        "expires_at": [null, LATER],
+    });
+    assert_eq!(changes(&told[1]), expected);
+    // Published again with an end that is gone: nothing else changed.
+    let told = put("再推", json!({"publish": {}}), 200).await;
+    assert_eq!(events(&told), [published.as_str()]);
+    assert_eq!(changes(&told[0]), json!({"expires_at": [LATER, null]}));
+    let dated = json!({"publish": {"published_at": EARLIER}});
+    let told = put("三推", dated, 200).await;
+    assert_eq!(events(&told[..2]), both);
+    assert_eq!(changes(&told[0]), json!({"title": ["再推", "三推"]}));
+    assert_eq!(changes(&told[1]), json!({}));
+    assert_date_alone(&told[2..], id, NOON, EARLIER);
+}
+
 async fn a_corrected_count_tells_what_it_was_and_why(stage: Stage) {
     let app = stage.app().await;
     let section = app.admin().section("港口", json!({})).await;
@@ -209,5 +263,6 @@ crate::facts![
     a_first_date_is_no_event_of_its_own,
     a_later_date_is_an_event_of_its_own,
     an_external_put_tells_a_later_date,
+    a_change_that_publishes_is_found_by_either_event,
     a_corrected_count_tells_what_it_was_and_why,
 ];

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::PASSWORD;
+use crate::support::app::{PASSWORD, merged};
 
 const S: &str = "/v1/admin/sections";
 const A: &str = "/v1/admin/articles";
@@ -20,6 +20,7 @@ pub fn content_steps() -> Vec<Step> {
     let public = json!({"title": "夜渡", "section_id": 3, "body": body, "publish": {}});
     let pushed = json!({"title": "推送", "section_id": 1, "body": body, "publish": {}});
     let again = json!({"title": "再推", "section_id": 1, "body": body});
+    let pushed_again = merged(again.clone(), json!({"title": "三推", "publish": {}}));
     let dated = json!({"published_at": "2026-01-01T00:00:00Z"});
     let baseline = json!({"baseline": 500, "reason": "旧系统"});
     vec![
@@ -59,7 +60,13 @@ pub fn content_steps() -> Vec<Step> {
             &["section.moved section 2"],
         ),
         (post.clone(), A, draft, 201, &["article.created article 1"]),
-        (post.clone(), A, public, 201, &["article.created article 2"]),
+        (
+            post.clone(),
+            A,
+            public,
+            201,
+            &["article.created article 2", "article.published article 2"],
+        ),
         (
             patch.clone(),
             "/v1/admin/articles/1",
@@ -107,7 +114,7 @@ pub fn content_steps() -> Vec<Step> {
             "/v1/admin/external-articles/x-1",
             pushed,
             201,
-            &["article.created article 3"],
+            &["article.created article 3", "article.published article 3"],
         ),
         (
             put.clone(),
@@ -115,6 +122,13 @@ pub fn content_steps() -> Vec<Step> {
             again,
             200,
             &["article.updated article 3"],
+        ),
+        (
+            put.clone(),
+            "/v1/admin/external-articles/x-1",
+            pushed_again,
+            200,
+            &["article.updated article 3", "article.published article 3"],
         ),
         (
             put,

@@ -50,7 +50,8 @@ async fn every_write_leaves_exactly_its_entries(stage: Stage) {
         if is_own {
             app.forget_token();
         }
-        let entries = app.told(&id).await;
+        let mut entries = app.told(&id).await;
+        entries.reverse();
         let found = events(&entries);
         assert_eq!(found.len(), expected.len(), "{name}: {found:?}");
         for (found, expected) in found.iter().zip(expected) {
