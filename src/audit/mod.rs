@@ -216,6 +216,7 @@ impl Actor {
         By {
             actor: self.clone(),
             now,
+            recorded_at: now,
         }
     }
 }
@@ -227,6 +228,9 @@ pub struct By {
     pub actor: Actor,
     /// When.
     pub now: Timestamp,
+    /// The instant that the audit log tells: when it was really done, also where `now` is dated
+    /// back.
+    pub recorded_at: Timestamp,
 }
 
 /// One thing that happened, to be recorded.

@@ -14,7 +14,7 @@ pub fn record(conn: &mut Conn, by: &By, entry: Entry) -> QueryResult<()> {
     let actor = &by.actor;
     diesel::insert_into(audit::table)
         .values((
-            audit::at.eq(by.now),
+            audit::at.eq(by.recorded_at),
             audit::event.eq(entry.event.as_str()),
             audit::actor.eq(actor.kind.as_str()),
             audit::actor_id.eq(actor.id),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::app::{App, StartError};
 use crate::articles::store::Writer;
 use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Publication, Source};
-use crate::audit::Actor;
+use crate::audit::{Actor, By};
 use crate::clock::SiteZone;
 use crate::config::Site;
 use crate::db::schema::{articles as articles_table, sections as sections_table};
@@ -201,7 +201,10 @@ fn add_article(
     };
     let at = if is_draft { now } else { published_at.min(now) };
     let writer = Writer {
-        by: Actor::system().at(at),
+        by: By {
+            recorded_at: now,
+            ..Actor::system().at(at)
+        },
         reach: Reach::Everywhere,
     };
     let stored = articles::store::create(

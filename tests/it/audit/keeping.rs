@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::app::NOON;
 use crate::support::people::AUDIT;
 use crate::support::stage::Stage;
 
@@ -45,8 +46,36 @@ async fn an_id_of_an_entry_is_never_used_again(stage: Stage) {
     );
 }
 
+async fn sample_content_is_told_when_it_was_added(stage: Stage) {
+    let app = stage.app().await;
+    app.advance(60);
+    lanmu::demo::fill(&app.app).await.expect("it fills");
+    for (event, least) in [
+        ("section.created", 12),
+        ("article.created", 50),
+        ("article.published", 40),
+    ] {
+        let path = format!("{AUDIT}?event={event}&limit=100");
+        let told = app.entries(&path).await;
+        assert!(told.len() >= least, "{event}: {}", told.len());
+        for entry in told {
+            assert_eq!(entry["at"], "2026-01-31T04:01:00Z", "{entry}");
+        }
+    }
+    // The articles themselves are dated back.
+    let found = app
+        .admin()
+        .get("/v1/admin/articles?limit=100")
+        .await
+        .ok(200);
+    let rows = found["data"].as_array().expect("a list").iter();
+    let earlier = rows.filter(|article| article["created_at"].as_str() < Some(NOON));
+    assert!(earlier.count() > 30);
+}
+
 crate::facts![
     entries_are_kept_for_so_many_days,
     entries_are_kept_for_good_without_the_setting,
     an_id_of_an_entry_is_never_used_again,
+    sample_content_is_told_when_it_was_added,
 ];
