@@ -27,7 +27,7 @@ use super::wire::{
 /// session for 30 days. The answer is the same, and takes the same time, for a wrong password and
 /// for an account that does not exist. Within 15 minutes an account can fail 10 times and an
 /// address 30 times; then the answer is 429, for a right password, too, until the oldest failure is
-/// 15 minutes past.
+/// 15 minutes past. More than 60 sign-ins a minute of an account or address are 429, too.
 #[utoipa::path(
     tag = "auth", operation_id = "login",
     request_body(content = LoginRequest, description = "E-mail address and password"),

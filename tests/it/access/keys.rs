@@ -74,7 +74,7 @@ async fn a_key_pushes_within_its_sections_only(stage: Stage) {
     admin.draft("渔讯", site.beside, more("draft")).await;
     admin.article("内参", site.hidden, more("hidden")).await;
     let before = databases::rows(&mut site.app.connect());
-    for (id, status) in [("beside", 403), ("draft", 404), ("hidden", 404)] {
+    for (id, status) in [("beside", 403), ("draft", 409), ("hidden", 409)] {
         pushes.put(&external(id), body.clone()).await.ok(status);
     }
     for (section, status) in [(site.beside, 403), (site.hidden, 422), (987_654_321, 422)] {
