@@ -164,39 +164,53 @@ const WRITTEN: &[&str] = &[
 
 #[derive(QueryableByName)]
 struct Line {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    place: i64,
     #[diesel(sql_type = diesel::sql_types::Text)]
     line: String,
 }
 
-fn lines(conn: &mut Conn, sql: &str) -> Vec<String> {
-    let found: Vec<Line> = diesel::sql_query(sql)
-        .load(conn)
-        .expect("the rows are read");
+/// The columns of a table on SQLite, which has no text for a whole row.
+fn columns(conn: &mut Conn, table: &str) -> Vec<String> {
+    let names = format!("SELECT cid AS place, name AS line FROM pragma_table_info('{table}')");
+    let found: Vec<Line> = diesel::sql_query(names).load(conn).expect("the columns");
     found.into_iter().map(|row| row.line).collect()
 }
 
-/// Every row of a table as text, sorted.
-fn table_rows(conn: &mut Conn, table: &str) -> Vec<String> {
-    let sql = match conn {
-        Conn::Pg(_) => format!("SELECT t::text AS line FROM {table} t"),
-        Conn::Sqlite(_) => {
-            let columns = format!("SELECT name AS line FROM pragma_table_info('{table}')");
-            let quoted = lines(conn, &columns);
-            let quoted: Vec<String> = quoted.iter().map(|c| format!("quote({c})")).collect();
-            format!("SELECT {} AS line FROM {table}", quoted.join(" || ',' || "))
-        }
+/// One statement for the rows of all tables: it is asked thousands of times.
+fn statement(conn: &mut Conn) -> &'static str {
+    static STATEMENTS: [OnceLock<String>; 2] = [OnceLock::new(), OnceLock::new()];
+    let known = match conn {
+        Conn::Sqlite(_) => &STATEMENTS[0],
+        Conn::Pg(_) => &STATEMENTS[1],
     };
-    let mut found = lines(conn, &sql);
-    found.sort();
-    found
+    known.get_or_init(|| {
+        let selects = WRITTEN.iter().enumerate().map(|(place, table)| match conn {
+            Conn::Pg(_) => {
+                format!("SELECT {place}::bigint AS place, t::text AS line FROM {table} t")
+            }
+            Conn::Sqlite(_) => {
+                let columns = columns(conn, table);
+                let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
+                let line = quoted.join(" || ',' || ");
+                format!("SELECT {place} AS place, {line} AS line FROM {table}")
+            }
+        });
+        selects.collect::<Vec<_>>().join(" UNION ALL ")
+    })
 }
 
-/// The rows of every table that requests write, as text, by the table's name.
+/// The rows of every table that requests write, as text, sorted, by the table's name.
 pub fn rows(conn: &mut Conn) -> Vec<(&'static str, Vec<String>)> {
-    WRITTEN
-        .iter()
-        .map(|table| (*table, table_rows(conn, table)))
-        .collect()
+    let mut tables: Vec<_> = WRITTEN.iter().map(|table| (*table, Vec::new())).collect();
+    let sql = statement(conn);
+    let found: Vec<Line> = diesel::sql_query(sql).load(conn).expect("the rows");
+    for row in found {
+        let place = usize::try_from(row.place).expect("a place");
+        tables[place].1.push(row.line);
+    }
+    tables.iter_mut().for_each(|(_, lines)| lines.sort());
+    tables
 }
 
 fn prepare(url: &str) {
