@@ -170,34 +170,36 @@ struct Line {
     line: String,
 }
 
-/// The columns of a table on SQLite, which has no text for a whole row.
-fn columns(conn: &mut Conn, table: &str) -> Vec<String> {
-    let names = format!("SELECT cid AS place, name AS line FROM pragma_table_info('{table}')");
-    let found: Vec<Line> = diesel::sql_query(names).load(conn).expect("the columns");
-    found.into_iter().map(|row| row.line).collect()
+/// One statement for the rows of all tables: it is asked thousands of times.
+fn statement(conn: &mut Conn) -> String {
+    let texts: Vec<String> = match conn {
+        Conn::Pg(_) => WRITTEN.iter().map(|_| "t::text".to_owned()).collect(),
+        Conn::Sqlite(_) => row_texts(conn),
+    };
+    let tables = WRITTEN.iter().zip(texts).enumerate();
+    let selects = tables.map(|(place, (table, text))| {
+        format!("SELECT CAST({place} AS bigint) AS place, {text} AS line FROM {table} t")
+    });
+    selects.collect::<Vec<_>>().join(" UNION ALL ")
 }
 
-/// One statement for the rows of all tables: it is asked thousands of times.
-fn statement(conn: &mut Conn) -> &'static str {
-    static STATEMENTS: [OnceLock<String>; 2] = [OnceLock::new(), OnceLock::new()];
-    let known = match conn {
-        Conn::Sqlite(_) => &STATEMENTS[0],
-        Conn::Pg(_) => &STATEMENTS[1],
-    };
-    known.get_or_init(|| {
-        let selects = WRITTEN.iter().enumerate().map(|(place, table)| match conn {
-            Conn::Pg(_) => {
-                format!("SELECT {place}::bigint AS place, t::text AS line FROM {table} t")
-            }
-            Conn::Sqlite(_) => {
-                let columns = columns(conn, table);
-                let quoted: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
-                let line = quoted.join(" || ',' || ");
-                format!("SELECT {place} AS place, {line} AS line FROM {table}")
-            }
-        });
-        selects.collect::<Vec<_>>().join(" UNION ALL ")
-    })
+/// What makes a row of each table a text on SQLite, which has none for whole rows. Asked anew each
+/// time: a fact may have renamed a column.
+fn row_texts(conn: &mut Conn) -> Vec<String> {
+    let columns = WRITTEN.iter().enumerate().map(|(place, table)| {
+        format!("SELECT {place} AS place, name AS line FROM pragma_table_info('{table}')")
+    });
+    let sql = columns.collect::<Vec<_>>().join(" UNION ALL ");
+    let found: Vec<Line> = diesel::sql_query(sql).load(conn).expect("the columns");
+    let mut quoted = vec![Vec::new(); WRITTEN.len()];
+    for column in found {
+        let place = usize::try_from(column.place).expect("a place");
+        quoted[place].push(format!("quote({})", column.line));
+    }
+    quoted
+        .into_iter()
+        .map(|columns| columns.join(" || ',' || "))
+        .collect()
 }
 
 /// The rows of every table that requests write, as text, sorted, by the table's name.
