@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::audit::{self, By, Change, Entry, Event, Resource};
+use crate::audit::{self, By, Event, Resource};
 use crate::auth::NewKey;
 use crate::db::schema::api_keys;
 use crate::db::{Conn, JsonOf, Timestamp};
@@ -72,7 +72,7 @@ pub fn create(conn: &mut Conn, edits: Edits, key: &NewKey, by: &By) -> ApiResult
         .returning(api_keys::id)
         .get_result(conn)?;
     let row = find(conn, id)?;
-    tell(conn, by, Event::ApiKeyCreated, None, Some(&row))?;
+    tell(conn, by, Event::ApiKeyCreated, id, [None, Some(&row)])?;
     Ok(row)
 }
 
@@ -89,7 +89,13 @@ pub fn update(conn: &mut Conn, was: &KeyRow, edits: Edits, by: &By) -> ApiResult
         ))
         .execute(conn)?;
     let row = find(conn, was.id)?;
-    tell(conn, by, Event::ApiKeyUpdated, Some(was), Some(&row))?;
+    tell(
+        conn,
+        by,
+        Event::ApiKeyUpdated,
+        was.id,
+        [Some(was), Some(&row)],
+    )?;
     Ok(row)
 }
 
@@ -114,30 +120,37 @@ pub fn rotate(
         ))
         .execute(conn)?;
     let row = find(conn, was.id)?;
-    tell(conn, by, Event::ApiKeyRotated, Some(was), Some(&row))?;
+    tell(
+        conn,
+        by,
+        Event::ApiKeyRotated,
+        was.id,
+        [Some(was), Some(&row)],
+    )?;
     Ok(row)
 }
 
 /// Revokes a key: it is gone, and its id is never used again.
 pub fn revoke(conn: &mut Conn, was: &KeyRow, by: &By) -> ApiResult<()> {
     diesel::delete(api_keys::table.find(was.id)).execute(conn)?;
-    tell(conn, by, Event::ApiKeyRevoked, Some(was), None)
+    Ok(tell(
+        conn,
+        by,
+        Event::ApiKeyRevoked,
+        was.id,
+        [Some(was), None],
+    )?)
 }
 
 fn tell(
     conn: &mut Conn,
     by: &By,
     event: Event,
-    was: Option<&KeyRow>,
-    is: Option<&KeyRow>,
-) -> ApiResult<()> {
-    let Some(id) = was.or(is).map(|row| row.id) else {
-        return Ok(());
-    };
-    let wire = |row: Option<&KeyRow>| row.map(ApiKey::from);
-    let changes: Vec<Change> = audit::between(wire(was).as_ref(), wire(is).as_ref());
-    let entry = Entry::new(event, Resource::ApiKey, id).with(changes);
-    Ok(audit::record(conn, by, entry)?)
+    id: i64,
+    states: [Option<&KeyRow>; 2],
+) -> QueryResult<()> {
+    let states = states.map(|row| row.map(ApiKey::from));
+    audit::record_change(conn, by, event, (Resource::ApiKey, id), states)
 }
 
 /// A page of keys, by id.

@@ -104,10 +104,10 @@ pub async fn list(
     let (list, link) = app
         .db
         .read(move |conn| {
-            let tree = sections::store::tree(conn)?;
-            let reach = Reach::of(&caller.caller, &tree);
+            let reach = Reach::load(conn, &caller.caller)?;
             let section_ids = match &query.filter.section {
                 Some(reference) => {
+                    let tree = sections::store::tree(conn)?;
                     let id = reach.filter(conn, &tree, "section", reference)?.id;
                     Some(if query.filter.subsections {
                         tree.subtree(id)

@@ -18,7 +18,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::http::client::Origin;
 
 pub use changes::{Change, between};
-pub use store::record;
+pub use store::{record, record_change};
 
 /// Mounts the audit log.
 pub fn routes(config: &mut ServiceConfig) {

@@ -1,13 +1,14 @@
 //! Queries of the audit log.
 
 use diesel::prelude::*;
+use serde::Serialize;
 
 use crate::db::schema::audit;
 use crate::db::{Conn, JsonOf, MultiBackend, Timestamp};
 use crate::error::ApiResult;
 use crate::http::paging::{Found, Paging, Place};
 
-use super::{ActorKind, By, Change, Entry, Event, Resource};
+use super::{ActorKind, By, Change, Entry, Event, Resource, between};
 
 /// Adds an entry. Call it in the transaction of what it tells of.
 pub fn record(conn: &mut Conn, by: &By, entry: Entry) -> QueryResult<()> {
@@ -27,6 +28,19 @@ pub fn record(conn: &mut Conn, by: &By, entry: Entry) -> QueryResult<()> {
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// Adds an entry of what changed from one state of a resource to the next, both as management shows
+/// them; `None` where it isn't there.
+pub fn record_change<T: Serialize>(
+    conn: &mut Conn,
+    by: &By,
+    event: Event,
+    (resource, id): (Resource, i64),
+    [before, after]: [Option<T>; 2],
+) -> QueryResult<()> {
+    let changes = between(before.as_ref(), after.as_ref());
+    record(conn, by, Entry::new(event, resource, id).with(changes))
 }
 
 /// An entry as it is stored.

@@ -33,8 +33,8 @@ pub fn weakness(password: &str, email: &str) -> Option<(FaultCode, String)> {
     let length = password.chars().count();
     let lower = password.to_lowercase();
     let is_common = || COMMON.lines().any(|common| common == lower);
-    let (key, local) = (email_key(email), email_key(email));
-    let local = local.split('@').next().unwrap_or_default();
+    let key = email_key(email);
+    let local = key.split('@').next().unwrap_or_default();
     if length < MIN_PASSWORD {
         let detail = format!("must have at least {MIN_PASSWORD} characters");
         Some((FaultCode::TooShort, detail))

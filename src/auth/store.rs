@@ -111,11 +111,7 @@ pub fn find_caller(
                 .eq(session_id)
                 .and(sessions::user_id.eq(user_id)),
         )
-        .filter(
-            sessions::revoked_at
-                .is_null()
-                .and(sessions::expires_at.gt(now)),
-        )
+        .filter(is_open(now))
         .filter(users::disabled.eq(false))
         .select((users::role, users::email, users::sections))
         .into_boxed::<MultiBackend>();
@@ -137,6 +133,14 @@ pub fn find_caller(
         })
     });
     Ok(caller)
+}
+
+/// Whether a session's tokens are good: it was not ended and has not ended by itself.
+#[diesel::dsl::auto_type]
+fn is_open(now: Timestamp) -> _ {
+    sessions::revoked_at
+        .is_null()
+        .and(sessions::expires_at.gt(now))
 }
 
 /// How long a session lasts without signing in again, in seconds.
@@ -192,8 +196,7 @@ pub fn open_session(
 fn end_oldest_sessions(conn: &mut Conn, user_id: i64, now: Timestamp) -> QueryResult<usize> {
     let too_many: Vec<i64> = sessions::table
         .filter(sessions::user_id.eq(user_id))
-        .filter(sessions::revoked_at.is_null())
-        .filter(sessions::expires_at.gt(now))
+        .filter(is_open(now))
         .order(sessions::id.desc())
         .offset(MAX_SESSIONS)
         .limit(MAX_SESSIONS)
@@ -322,11 +325,7 @@ pub fn revoke_session_of(
                 .eq(session_id)
                 .and(sessions::user_id.eq(user_id)),
         )
-        .filter(
-            sessions::revoked_at
-                .is_null()
-                .and(sessions::expires_at.gt(now)),
-        );
+        .filter(is_open(now));
     let ended = diesel::update(open)
         .set(sessions::revoked_at.eq(now))
         .execute(conn)?;
@@ -363,11 +362,7 @@ pub fn sessions_of(
     let open = || {
         sessions::table
             .filter(sessions::user_id.eq(user_id))
-            .filter(
-                sessions::revoked_at
-                    .is_null()
-                    .and(sessions::expires_at.gt(now)),
-            )
+            .filter(is_open(now))
             .into_boxed()
     };
     let total = if paging.exact {

@@ -85,10 +85,10 @@ pub async fn list(
     let (list, link) = app
         .db
         .read(move |conn| {
-            let tree = sections::store::tree(conn)?;
-            let reach = Reach::of(&caller.caller, &tree);
+            let reach = Reach::load(conn, &caller.caller)?;
             let wanted = match &query.section {
                 Some(reference) => {
+                    let tree = sections::store::tree(conn)?;
                     let id = reach.filter(conn, &tree, "section", reference)?.id;
                     Some(tree.subtree(id))
                 }

@@ -1,8 +1,9 @@
 //! Sign-ins: how many of an account and of an address may fail in a sliding quarter of an hour, and
 //! how many may be tried in a minute.
 //!
-//! Accounts that exist and those that don't are treated alike. A right password is no failure, but where the limit is reached it is no longer looked at, and
-//! one that was being checked when it was reached gets no other answer than a wrong one.
+//! Accounts that exist and those that don't are treated alike. A right password is no failure, but
+//! where the limit is reached it is no longer looked at, and one that was being checked when it was
+//! reached gets no other answer than a wrong one.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;

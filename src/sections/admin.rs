@@ -243,8 +243,7 @@ pub async fn read(
         .db
         .read(move |conn| {
             let row = store::find(conn, id)?;
-            let tree = store::tree(conn)?;
-            Reach::of(&caller.caller, &tree).check(&row)?;
+            Reach::load(conn, &caller.caller)?.check(&row)?;
             Ok::<_, ApiError>(row)
         })
         .await?;

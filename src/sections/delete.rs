@@ -11,7 +11,7 @@ use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::slugs::{self, Resource};
 
 use super::store::{TOO_DEEP, find, is_too_deep, set_order, settle, tell, tree};
-use super::tree::{SectionRow, Tree};
+use super::tree::Tree;
 use super::wire::ManagedSection;
 
 /// The most ids of what was moved that an entry of the audit log has.
@@ -67,8 +67,8 @@ fn delete_full(
     let settled = super::store::tree(conn)?;
     articles::store::relist(conn, &settled, &moved)?;
     for child in children {
-        let [was, is]: [Option<&SectionRow>; 2] = [tree, &settled].map(|tree| tree.get(*child));
-        tell(conn, by, Event::SectionMoved, was, is)?;
+        let states = [tree, &settled].map(|tree| tree.get(*child));
+        tell(conn, by, Event::SectionMoved, *child, states)?;
     }
     Ok(vec![
         Change::new("move_to", Value::Null, target),

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use diesel::QueryResult;
+
 use crate::auth::Caller;
 use crate::db::Conn;
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
@@ -32,6 +34,14 @@ impl Reach {
                 let known = roots.iter().filter(|id| tree.get(**id).is_some());
                 Self::Within(known.flat_map(|id| tree.subtree(*id)).collect())
             }
+        }
+    }
+
+    /// The same, from the database: the tree is read only for a caller that has bounds.
+    pub fn load(conn: &mut Conn, caller: &Caller) -> QueryResult<Self> {
+        match caller.sections {
+            None => Ok(Self::Everywhere),
+            Some(_) => Ok(Self::of(caller, &super::store::tree(conn)?)),
         }
     }
 

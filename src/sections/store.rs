@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::articles;
 use crate::articles::wire::Cover;
-use crate::audit::{self, By, Entry, Event};
+use crate::audit::{self, By, Event};
 use crate::db::schema::sections;
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
@@ -122,7 +122,7 @@ pub fn create(
     set_order(conn, &order)?;
     settle(conn, &tree, now)?;
     let row = find(conn, id)?;
-    tell(conn, by, Event::SectionCreated, None, Some(&row))?;
+    tell(conn, by, Event::SectionCreated, id, [None, Some(&row)])?;
     Ok(row)
 }
 
@@ -159,7 +159,13 @@ pub fn update(
         .execute(conn)?;
     settle(conn, &before, now)?;
     let is = find(conn, row.id)?;
-    tell(conn, by, Event::SectionUpdated, Some(row), Some(&is))?;
+    tell(
+        conn,
+        by,
+        Event::SectionUpdated,
+        row.id,
+        [Some(row), Some(&is)],
+    )?;
     Ok(is)
 }
 
@@ -219,7 +225,7 @@ pub fn move_to(
     set_order(conn, &order)?;
     settle(conn, &tree, now)?;
     let row = find(conn, id)?;
-    tell(conn, by, Event::SectionMoved, Some(&was), Some(&row))?;
+    tell(conn, by, Event::SectionMoved, id, [Some(&was), Some(&row)])?;
     Ok(row)
 }
 
@@ -228,16 +234,11 @@ pub(super) fn tell(
     conn: &mut Conn,
     by: &By,
     event: Event,
-    was: Option<&SectionRow>,
-    is: Option<&SectionRow>,
-) -> ApiResult<()> {
-    let Some(id) = was.or(is).map(|row| row.id) else {
-        return Ok(());
-    };
-    let wire = |row: Option<&SectionRow>| row.map(ManagedSection::from);
-    let changes = audit::between(wire(was).as_ref(), wire(is).as_ref());
-    let entry = Entry::new(event, audit::Resource::Section, id).with(changes);
-    Ok(audit::record(conn, by, entry)?)
+    id: i64,
+    states: [Option<&SectionRow>; 2],
+) -> QueryResult<()> {
+    let states = states.map(|row| row.map(ManagedSection::from));
+    audit::record_change(conn, by, event, (audit::Resource::Section, id), states)
 }
 
 fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>) -> ApiResult<()> {

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use crate::audit::{self, By, Entry, Event, Resource};
+use crate::audit::{self, By, Event, Resource};
 use crate::auth::access::bounds;
 use crate::auth::{Role, drop_reset, email_key, revoke_all_sessions};
 use crate::db::schema::users;
@@ -102,7 +102,7 @@ pub fn create(conn: &mut Conn, new: NewUser, by: &By) -> ApiResult<UserRow> {
         .returning(users::id)
         .get_result(conn)?;
     let row = super::find(conn, id)?;
-    tell(conn, by, Event::UserCreated, None, Some(&row))?;
+    tell(conn, by, Event::UserCreated, id, [None, Some(&row)])?;
     Ok(row)
 }
 
@@ -135,7 +135,13 @@ pub fn update(conn: &mut Conn, was: &UserRow, edits: Edits, by: &By) -> ApiResul
         drop_reset(conn, was.id)?;
     }
     let row = super::find(conn, was.id)?;
-    tell(conn, by, Event::UserUpdated, Some(was), Some(&row))?;
+    tell(
+        conn,
+        by,
+        Event::UserUpdated,
+        was.id,
+        [Some(was), Some(&row)],
+    )?;
     Ok(row)
 }
 
@@ -143,7 +149,13 @@ pub fn update(conn: &mut Conn, was: &UserRow, edits: Edits, by: &By) -> ApiResul
 pub fn delete(conn: &mut Conn, was: &UserRow, by: &By) -> ApiResult<()> {
     check_not_last_admin(conn, was)?;
     diesel::delete(users::table.find(was.id)).execute(conn)?;
-    tell(conn, by, Event::UserDeleted, Some(was), None)
+    Ok(tell(
+        conn,
+        by,
+        Event::UserDeleted,
+        was.id,
+        [Some(was), None],
+    )?)
 }
 
 /// Refuses to take away the last admin who can sign in.
@@ -168,16 +180,11 @@ fn tell(
     conn: &mut Conn,
     by: &By,
     event: Event,
-    was: Option<&UserRow>,
-    is: Option<&UserRow>,
-) -> ApiResult<()> {
-    let Some(id) = was.or(is).map(|row| row.id) else {
-        return Ok(());
-    };
-    let wire = |row: Option<&UserRow>| row.map(User::from);
-    let changes = audit::between(wire(was).as_ref(), wire(is).as_ref());
-    let entry = Entry::new(event, Resource::User, id).with(changes);
-    Ok(audit::record(conn, by, entry)?)
+    id: i64,
+    states: [Option<&UserRow>; 2],
+) -> QueryResult<()> {
+    let states = states.map(|row| row.map(User::from));
+    audit::record_change(conn, by, event, (Resource::User, id), states)
 }
 
 /// Which accounts.

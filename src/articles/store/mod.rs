@@ -213,10 +213,9 @@ pub struct Writer {
 impl Writer {
     /// This caller at this instant.
     pub fn new(conn: &mut Conn, caller: &Caller, now: Timestamp) -> ApiResult<Self> {
-        let tree = crate::sections::store::tree(conn)?;
         Ok(Self {
             by: caller.by(now),
-            reach: Reach::of(caller, &tree),
+            reach: Reach::load(conn, caller)?,
             only_by: caller.only_by(Permission::WriteContent),
         })
     }
