@@ -178,6 +178,7 @@ diesel::table! {
         created_at -> UtcTime,
         updated_at -> UtcTime,
         version -> BigInt,
+        ended_at -> Nullable<UtcTime>,
     }
 }
 
@@ -320,6 +321,87 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    article_related (article_id, related_id) {
+        article_id -> BigInt,
+        related_id -> BigInt,
+        ordinal -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::UtcTime;
+
+    changes (seq) {
+        seq -> BigInt,
+        resource -> Text,
+        entity_id -> BigInt,
+        op -> Text,
+        at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    revisions (article_id, version) {
+        article_id -> BigInt,
+        version -> BigInt,
+        at -> UtcTime,
+        actor -> Text,
+        actor_id -> Nullable<BigInt>,
+        actor_name -> Nullable<Text>,
+        note -> Nullable<Text>,
+        status -> Text,
+        kept -> Bool,
+        changed -> Json,
+        content -> Json,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::UtcTime;
+
+    preview_links (article_id) {
+        article_id -> BigInt,
+        serial -> BigInt,
+        expires_at -> UtcTime,
+        created_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::UtcTime;
+
+    secrets (name) {
+        name -> Text,
+        value -> Binary,
+        created_at -> UtcTime,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    idempotency_keys (caller, key) {
+        caller -> Text,
+        key -> Text,
+        request -> Binary,
+        claim -> Binary,
+        claimed_at -> UtcTime,
+        answer -> Nullable<Json>,
+    }
+}
+
+diesel::joinable!(revisions -> articles (article_id));
+diesel::joinable!(preview_links -> articles (article_id));
 diesel::joinable!(article_details -> articles (article_id));
 diesel::joinable!(article_also -> articles (article_id));
 diesel::joinable!(article_terms -> articles (article_id));
@@ -348,4 +430,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     hit_visits,
     hit_salts,
     hit_entries,
+    article_related,
+    changes,
+    revisions,
+    preview_links,
+    secrets,
+    idempotency_keys,
 );

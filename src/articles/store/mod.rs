@@ -60,6 +60,7 @@ pub struct ArticleRow {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: i64,
+    pub ended_at: Option<Timestamp>,
 }
 
 impl ArticleRow {

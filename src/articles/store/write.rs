@@ -276,6 +276,7 @@ fn new_row(edits: &Edits, rendered: Option<&Rendered>, by: &By) -> ArticleRow {
         created_at: by.now,
         updated_at: by.now,
         version: 1,
+        ended_at: None,
     }
 }
 
