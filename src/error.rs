@@ -78,6 +78,10 @@ codes! {
     LastAdmin = 409 "last_admin" "The last active admin can't be taken away";
     /// A used refresh token came again within seconds.
     RefreshTokenUsed = 409 "refresh_token_used" "The refresh token was just used";
+    /// A request with the same `Idempotency-Key` is being worked on.
+    IdempotencyInFlight = 409 "idempotency_in_flight" "A request with this Idempotency-Key is being worked on";
+    /// An item of a bulk that is all or nothing failed.
+    BulkFailed = 409 "bulk_failed" "Items of the bulk failed, and nothing was written";
     /// The resource has changed since.
     VersionMismatch = 412 "version_mismatch" "The resource has another version";
     /// The body is over the limit.
@@ -86,6 +90,8 @@ codes! {
     UnsupportedMediaType = 415 "unsupported_media_type" "The body has a media type or coding that is not taken";
     /// Members of the body with values that can't be taken.
     ValidationFailed = 422 "validation_failed" "Members of the body are missing or have bad values";
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyKeyReused = 422 "idempotency_key_reused" "The Idempotency-Key was used for another request";
     /// `If-Match` is missing.
     PreconditionRequired = 428 "precondition_required" "The operation needs If-Match";
     /// More requests than the client may send.

@@ -12,6 +12,8 @@
 //! | [`http`] | what all handlers share: reading requests, paging, answering |
 //! | [`visibility`] | the one predicate behind every delivery read |
 //! | [`slugs`] | free slugs and old slugs |
+//! | [`writes`] | safe writes: versions, dry runs, `Idempotency-Key` |
+//! | [`changes`] | the change log, and what followers read of it |
 //! | [`limits`] | how much one client may ask for |
 //! | [`sections`], [`articles`], [`hits`], [`site`] | the features of the site |
 //! | [`auth`], [`users`], [`api_keys`], [`audit`] | who is calling, who may do what, who did what |
@@ -31,6 +33,7 @@ pub mod app;
 pub mod articles;
 pub mod audit;
 pub mod auth;
+pub mod changes;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -49,3 +52,4 @@ pub mod slugs;
 pub mod telemetry;
 pub mod users;
 pub mod visibility;
+pub mod writes;

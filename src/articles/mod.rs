@@ -45,16 +45,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::related)
         .service(handlers::qr)
         .service(handlers::archive)
-        .service(handlers::tags)
-        .service(admin::list)
-        .service(admin::create)
-        .service(admin::read)
-        .service(admin::patch)
-        .service(admin::delete)
-        .service(admin::publish)
-        .service(admin::unpublish)
-        .service(admin::restore)
-        .service(admin::put_external);
+        .service(handlers::tags);
+    admin::routes(config);
 }
 
 /// The id of the public article that a delivery path names. 404 where there is none; 308 to

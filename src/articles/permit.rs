@@ -20,8 +20,23 @@ pub fn find_for(
     id: i64,
     now: Timestamp,
 ) -> ApiResult<Stored> {
+    let reach = Reach::load(conn, caller)?;
+    find_within(conn, caller, &reach, permission, id, now)
+}
+
+/// The same for a caller whose reach is known.
+pub(super) fn find_within(
+    conn: &mut Conn,
+    caller: &Caller,
+    reach: &Reach,
+    permission: Permission,
+    id: i64,
+    now: Timestamp,
+) -> ApiResult<Stored> {
     let stored = store::find(conn, id)?;
-    if !has_part(conn, caller, permission, &stored)? {
+    let by = caller.only_by(permission);
+    let is_theirs = by.is_some() && by != stored.row.created_by;
+    if is_theirs || !reach.covers(stored.row.section_id) {
         return Err(if lists::is_public_now(conn, id, now)? {
             not_yours()
         } else {
@@ -35,18 +50,4 @@ pub fn find_for(
         return Err(ApiError::new(Code::Forbidden, detail));
     }
     Ok(stored)
-}
-
-/// Whether the article stands where the caller works, and is its own where only that counts.
-fn has_part(
-    conn: &mut Conn,
-    caller: &Caller,
-    permission: Permission,
-    stored: &Stored,
-) -> ApiResult<bool> {
-    let by = caller.only_by(permission);
-    if by.is_some() && by != stored.row.created_by {
-        return Ok(false);
-    }
-    Ok(Reach::load(conn, caller)?.covers(stored.row.section_id))
 }

@@ -1,15 +1,17 @@
 //! The life cycle of an article, as a pure state machine.
 //!
-//! | from | publish | unpublish | trash | restore |
-//! |---|---|---|---|---|
-//! | draft | published or scheduled | – | trashed | – |
-//! | scheduled | published or scheduled | draft | trashed | – |
-//! | published | published or scheduled | archived | trashed | – |
-//! | archived | published or scheduled | – | trashed | – |
-//! | trashed | – | – | – | draft |
+//! | from | submit | reject | publish | unpublish | trash | restore | delete |
+//! |---|---|---|---|---|---|---|---|
+//! | draft | in_review | – | published or scheduled | – | trashed | – | – |
+//! | in_review | – | draft | published or scheduled | – | trashed | – | – |
+//! | scheduled | – | – | published or scheduled | draft | trashed | – | – |
+//! | published | – | – | published or scheduled | archived | trashed | – | – |
+//! | archived | – | – | published or scheduled | – | trashed | – | – |
+//! | trashed | – | – | – | – | – | draft | gone |
 //!
-//! Time moves scheduled to published when `published_at` comes, and both to archived when
-//! `expires_at` does. Permanent deletion takes only what is trashed.
+//! What stands as – is 409 `invalid_transition`. `publish` makes `scheduled` of what is dated ahead,
+//! else `published`. Time moves scheduled to published when `published_at` comes, and both to
+//! archived when `expires_at` does.
 
 use std::fmt;
 
@@ -21,6 +23,8 @@ use crate::error::{ApiError, Code};
 pub enum Status {
     /// Being written.
     Draft,
+    /// Handed in, to be published or rejected.
+    InReview,
     /// To be published at an instant ahead.
     Scheduled,
     /// Published.
@@ -33,8 +37,9 @@ pub enum Status {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Draft,
+        Self::InReview,
         Self::Scheduled,
         Self::Published,
         Self::Archived,
@@ -45,6 +50,7 @@ impl Status {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Draft => "draft",
+            Self::InReview => "in_review",
             Self::Scheduled => "scheduled",
             Self::Published => "published",
             Self::Archived => "archived",
@@ -88,9 +94,13 @@ impl fmt::Display for Status {
     }
 }
 
-/// What editors do to an article's status.
+/// What people do to an article's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
+    /// Hand it in.
+    Submit,
+    /// Hand it back to its author.
+    Reject,
     /// Make it public, at this instant.
     Publish(Timestamp),
     /// Take it back.
@@ -106,6 +116,8 @@ pub enum Action {
 impl Action {
     fn name(self) -> &'static str {
         match self {
+            Self::Submit => "submit",
+            Self::Reject => "reject",
             Self::Publish(_) => "publish",
             Self::Unpublish => "unpublish",
             Self::Trash => "trash",
@@ -113,31 +125,41 @@ impl Action {
             Self::Delete => "permanent deletion",
         }
     }
+
+    /// The states that it takes an article from.
+    fn sources(self) -> &'static [Status] {
+        use Status::{Archived, Draft, InReview, Published, Scheduled, Trashed};
+        match self {
+            Self::Submit => &[Draft],
+            Self::Reject => &[InReview],
+            Self::Publish(_) | Self::Trash => &[Draft, InReview, Scheduled, Published, Archived],
+            Self::Unpublish => &[Scheduled, Published],
+            Self::Restore | Self::Delete => &[Trashed],
+        }
+    }
 }
 
 /// The status after an action; `from` is the status that time has made. A deleted article has
-/// none. 409 where the life cycle has no such step.
+/// none. 409 with the reason where the life cycle has no such step.
 pub fn step(from: Status, action: Action, now: Timestamp) -> Result<Option<Status>, ApiError> {
-    let to = match (from, action) {
-        (Status::Trashed, Action::Publish(_)) => None,
-        (_, Action::Publish(at)) if at > now => Some(Some(Status::Scheduled)),
-        (_, Action::Publish(_)) => Some(Some(Status::Published)),
-        (Status::Scheduled, Action::Unpublish) => Some(Some(Status::Draft)),
-        (Status::Published, Action::Unpublish) => Some(Some(Status::Archived)),
-        (_, Action::Unpublish) => None,
-        (Status::Trashed, Action::Trash) => None,
-        (_, Action::Trash) => Some(Some(Status::Trashed)),
-        (Status::Trashed, Action::Restore) => Some(Some(Status::Draft)),
-        (_, Action::Restore) => None,
-        (Status::Trashed, Action::Delete) => Some(None),
-        (_, Action::Delete) => None,
-    };
-    to.ok_or_else(|| {
+    if !action.sources().contains(&from) {
+        let sources: Vec<&str> = action.sources().iter().map(|s| s.as_str()).collect();
         let detail = format!(
-            "the article is {from}: there is no {} from there",
-            action.name()
+            "the article is {from}: {} takes only what is {}",
+            action.name(),
+            sources.join(", ")
         );
-        ApiError::new(Code::InvalidTransition, detail)
+        return Err(ApiError::new(Code::InvalidTransition, detail));
+    }
+    Ok(match action {
+        Action::Submit => Some(Status::InReview),
+        Action::Reject | Action::Restore => Some(Status::Draft),
+        Action::Publish(at) if at > now => Some(Status::Scheduled),
+        Action::Publish(_) => Some(Status::Published),
+        Action::Unpublish if from == Status::Scheduled => Some(Status::Draft),
+        Action::Unpublish => Some(Status::Archived),
+        Action::Trash => Some(Status::Trashed),
+        Action::Delete => None,
     })
 }
 
@@ -149,37 +171,40 @@ mod tests {
         Timestamp::from_millis(seconds * 1000).expect("valid")
     }
 
+    /// The table of the module's documentation: every state with every action.
     #[test]
     fn the_table_holds() {
-        use Status::{Archived, Draft, Published, Scheduled, Trashed};
+        use Status::{Archived, Draft, InReview, Published, Scheduled, Trashed};
         let now = at(100);
-        let (past, ahead) = (Action::Publish(at(100)), Action::Publish(at(101)));
-        for (from, action, to) in [
-            (Draft, past, Some(Published)),
-            (Draft, ahead, Some(Scheduled)),
-            (Scheduled, past, Some(Published)),
-            (Published, ahead, Some(Scheduled)),
-            (Archived, past, Some(Published)),
-            (Trashed, past, None),
-            (Draft, Action::Unpublish, None),
-            (Scheduled, Action::Unpublish, Some(Draft)),
-            (Published, Action::Unpublish, Some(Archived)),
-            (Archived, Action::Unpublish, None),
-            (Trashed, Action::Unpublish, None),
-            (Draft, Action::Trash, Some(Trashed)),
-            (Published, Action::Trash, Some(Trashed)),
-            (Trashed, Action::Trash, None),
-            (Trashed, Action::Restore, Some(Draft)),
-            (Draft, Action::Restore, None),
-            (Published, Action::Delete, None),
+        let actions = [
+            Action::Submit,
+            Action::Reject,
+            Action::Publish(at(100)),
+            Action::Publish(at(101)),
+            Action::Unpublish,
+            Action::Trash,
+            Action::Restore,
+        ];
+        let (live, soon, gone) = (Some(Published), Some(Scheduled), Some(Trashed));
+        for (from, to) in [
+            (Draft, [Some(InReview), None, live, soon, None, gone, None]),
+            (InReview, [None, Some(Draft), live, soon, None, gone, None]),
+            (Scheduled, [None, None, live, soon, Some(Draft), gone, None]),
+            (
+                Published,
+                [None, None, live, soon, Some(Archived), gone, None],
+            ),
+            (Archived, [None, None, live, soon, None, gone, None]),
+            (Trashed, [None, None, None, None, None, None, Some(Draft)]),
         ] {
-            assert_eq!(
-                step(from, action, now).ok().flatten(),
-                to,
-                "{from} {action:?}"
-            );
+            for (action, to) in actions.iter().zip(to) {
+                let stepped = step(from, *action, now);
+                assert_eq!(stepped.is_ok(), to.is_some(), "{from} {action:?}");
+                assert_eq!(stepped.ok().flatten(), to, "{from} {action:?}");
+            }
+            let deleted = step(from, Action::Delete, now);
+            assert_eq!(matches!(deleted, Ok(None)), from == Trashed, "{from}");
         }
-        assert!(matches!(step(Trashed, Action::Delete, now), Ok(None)));
     }
 
     #[test]

@@ -24,8 +24,9 @@ use super::{ActorKind, Event, Resource};
 #[allow(dead_code, reason = "documents what `ListQuery` reads")]
 struct ListParams {
     /// Only this event: `article.created`, `article.updated`, `article.published_at_changed`,
-    /// `article.published`, `article.unpublished`, `article.trashed`, `article.restored`,
-    /// `article.deleted`, `section.created`, `section.updated`, `section.moved`,
+    /// `article.submitted`, `article.rejected`, `article.scheduled`, `article.published`,
+    /// `article.expired`, `article.reordered`, `article.revision_restored`, `article.unpublished`,
+    /// `article.trashed`, `article.restored`, `article.deleted`, `section.created`, `section.updated`, `section.moved`,
     /// `section.deleted`, `hits.baseline_set`, `hits.reset`, `user.created`, `user.updated`,
     /// `user.deleted`, `user.password_reset_made`, `user.password_reset`, `user.password_changed`,
     /// `user.sessions_revoked`, `api_key.created`, `api_key.updated`, `api_key.rotated`,

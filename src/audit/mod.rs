@@ -63,8 +63,20 @@ names! {
     ArticleUpdated = "article.updated";
     /// An article's date of publication was changed after it was first set.
     ArticleDateChanged = "article.published_at_changed";
-    /// An article was published or scheduled.
+    /// An article was handed in for review.
+    ArticleSubmitted = "article.submitted";
+    /// An article was handed back to its author.
+    ArticleRejected = "article.rejected";
+    /// An article is to be published at an instant ahead.
+    ArticleScheduled = "article.scheduled";
+    /// An article was published: by somebody, or because its time had come.
     ArticlePublished = "article.published";
+    /// An article was archived because its end had come.
+    ArticleExpired = "article.expired";
+    /// An article was put at another place of its section's manual order.
+    ArticleReordered = "article.reordered";
+    /// An earlier revision of an article was brought back.
+    ArticleRevisionRestored = "article.revision_restored";
     /// An article was taken back.
     ArticleUnpublished = "article.unpublished";
     /// An article was put into the trash.
@@ -145,7 +157,7 @@ names! {
     Account = "account";
     /// An API key.
     ApiKey = "api_key";
-    /// The command line.
+    /// The command line, or the service itself as time goes by.
     System = "system";
     /// Nobody who is known.
     Anonymous = "anonymous";
@@ -167,7 +179,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// The command line.
+    /// The command line, or the service itself.
     pub fn system() -> Self {
         Self {
             kind: ActorKind::System,

@@ -42,7 +42,8 @@ pub struct AuditEntry {
 /// Who did something.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditActor {
-    /// `account`, `api_key`, `system` (the command line) or `anonymous`.
+    /// `account`, `api_key`, `system` (the command line, or the service as time goes by) or
+    /// `anonymous`.
     #[serde(rename = "type")]
     #[schema(max_length = 20)]
     pub kind: String,

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use serde::Deserialize;
 
 use crate::app::{App, StartError};
-use crate::articles::store::Writer;
+use crate::articles::store::{Act, Writer};
 use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Publication, Source};
 use crate::audit::{Actor, By};
 use crate::clock::SiteZone;
@@ -142,12 +142,12 @@ fn fill_all(
 fn add_article(
     conn: &mut Conn,
     article: DemoArticle,
-    sections: &HashMap<String, i64>,
+    ids: &HashMap<String, i64>,
     site: &Site,
     now: Timestamp,
 ) -> ApiResult<()> {
     let wrong = |what: &str| ApiError::Internal(format!("{}: wrong {what}", article.title));
-    let section = |slug: &String| sections.get(slug).copied().ok_or_else(|| wrong("section"));
+    let section = |slug: &String| ids.get(slug).copied().ok_or_else(|| wrong("section"));
     let time = NaiveTime::parse_from_str(&article.time, "%H:%M").map_err(|_| wrong("time"))?;
     let at = instant(site.zone, now, article.days_ago, time).ok_or_else(|| wrong("date"))?;
     // What is of today may have a time that hasn't come yet.
@@ -201,12 +201,16 @@ fn add_article(
     };
     let at = if is_draft { now } else { published_at.min(now) };
     let writer = Writer {
-        by: By {
-            recorded_at: now,
-            ..Actor::system().at(at)
+        act: Act {
+            by: By {
+                recorded_at: now,
+                ..Actor::system().at(at)
+            },
+            note: None,
+            tree: sections::store::tree(conn)?,
         },
         reach: Reach::Everywhere,
-        only_by: None,
+        caller: None,
     };
     let stored = articles::store::create(
         conn,

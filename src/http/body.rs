@@ -5,7 +5,8 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use aws_lc_rs::digest::{SHA256, digest};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
@@ -33,6 +34,11 @@ pub struct Beacon<T>(pub T);
 const JSON: &[&str] = &["application/json"];
 const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json"];
 const BEACON: &[&str] = &["application/json", "text/plain"];
+
+/// The SHA-256 of a request's body, left in the request's extensions where it has an
+/// `Idempotency-Key`.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyDigest(pub [u8; 32]);
 
 type BodyFuture<T> = Pin<Box<dyn Future<Output = Result<T, ApiError>>>>;
 
@@ -87,6 +93,10 @@ fn read(
     let media_type = header(req, CONTENT_TYPE);
     let coding = header(req, CONTENT_ENCODING);
     let announced = header(req, CONTENT_LENGTH).and_then(|n| n.parse::<usize>().ok());
+    let keyed = req
+        .headers()
+        .contains_key("idempotency-key")
+        .then(|| req.clone());
     async move {
         let Some(app) = app else {
             return Err(ApiError::Internal("the App is not mounted".to_owned()));
@@ -115,6 +125,11 @@ fn read(
             })??;
         if !bytes.is_empty() {
             check_media_type(media_type.as_deref(), coding.as_deref(), media_types)?;
+        }
+        if let Some(req) = keyed {
+            let mut hash = [0; 32];
+            hash.copy_from_slice(digest(&SHA256, &bytes).as_ref());
+            req.extensions_mut().insert(BodyDigest(hash));
         }
         Ok(bytes)
     }

@@ -42,7 +42,8 @@ impl IfMatch {
         Ok(self)
     }
 
-    fn read(req: &HttpRequest) -> Result<Self, Fault> {
+    /// Reads the header. A fault where it is neither `*` nor entity tags.
+    pub fn read(req: &HttpRequest) -> Result<Self, Fault> {
         let values = req
             .headers()
             .get_all(IF_MATCH)

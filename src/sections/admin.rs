@@ -6,19 +6,20 @@ use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::auth::{Can, ReadContent, WriteSections};
+use crate::db::Conn;
 use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::answer::managed;
 use crate::http::body::{Body, MergePatch};
 use crate::http::fields::{Check, Member, Object};
 use crate::http::paging::{Paging, PagingParams};
 use crate::http::params::{FromParams, Params, Reader};
-use crate::http::precondition::Conditional;
 use crate::http::reference::Ref;
+use crate::writes::{Answer, Asked, DryRunParams};
 
 use super::handlers::{page, read_reference};
 use super::store::{self, Among, Edits, NewSection};
 use super::wire::{ManagedSection, ManagedSectionList, SectionCreate, SectionMove, SectionPatch};
-use super::{Reach, SectionId};
+use super::{Reach, SectionId, SectionRow};
 
 const MAX_NAME: usize = 200;
 const MAX_DESCRIPTION: usize = 2000;
@@ -107,6 +108,7 @@ pub async fn list(
 /// pinyin. The tree has at most 10,000 sections on 8 levels.
 #[utoipa::path(
     tag = "manage sections", operation_id = "createSection",
+    params(DryRunParams),
     request_body(content = SectionCreate, description = "The new section"),
     responses(
         (status = 201, description = "The section", body = ManagedSection),
@@ -117,21 +119,24 @@ pub async fn list(
 pub async fn create(
     caller: Can<WriteSections>,
     app: Data<App>,
-    _: Params<()>,
+    asked: Asked,
     body: Body<SectionCreate>,
 ) -> ApiResult<HttpResponse> {
-    let now = app.clock.now();
-    let row = app
-        .db
-        .write(move |conn| {
-            let by = caller.again(conn, now)?.by(now);
-            let mut check = Check::default();
-            let new = checked_create(&mut check, body.0);
-            store::create(conn, new, check, &by)
-        })
-        .await?;
-    let location = format!("/v1/admin/sections/{}", row.id);
-    managed::created(&ManagedSection::from(&row), row.version, &location)
+    let (asking, now) = (caller.caller.clone(), app.clock.now());
+    let work = move |conn: &mut Conn| {
+        let by = caller.again(conn, now)?.by(now);
+        let mut check = Check::default();
+        let new = checked_create(&mut check, body.0);
+        let row = store::create(conn, new, check, &by)?;
+        let location = format!("/v1/admin/sections/{}", row.id);
+        Answer::created(&ManagedSection::from(&row), row.version, location)
+    };
+    asked.write(&app, &asking, work).await
+}
+
+/// 200 with the section.
+fn saved(row: &SectionRow) -> ApiResult<Answer> {
+    Answer::ok(&ManagedSection::from(row), row.version)
 }
 
 fn checked_create(check: &mut Check, body: SectionCreate) -> NewSection {
@@ -257,7 +262,10 @@ pub async fn read(
 /// articles below it out of delivery.
 #[utoipa::path(
     tag = "manage sections", operation_id = "updateSection",
-    params(("id" = i64, Path, description = "Id of the section", minimum = 1, example = 4)),
+    params(
+        ("id" = i64, Path, description = "Id of the section", minimum = 1, example = 4),
+        DryRunParams,
+    ),
     request_body(
         content(
             (SectionPatch = "application/merge-patch+json"),
@@ -275,56 +283,54 @@ pub async fn patch(
     caller: Can<WriteSections>,
     app: Data<App>,
     id: SectionId,
-    asked: Conditional,
+    asked: Asked,
     body: MergePatch<SectionPatch>,
 ) -> ApiResult<HttpResponse> {
-    let if_match = asked.if_match.required()?;
+    let if_match = asked.if_match.clone().required()?;
     let id = id.0;
     let (body, now) = (body.0, app.clock.now());
-    let row = app
-        .db
-        .write(move |conn| {
-            let by = caller.again(conn, now)?.by(now);
-            let row = store::find(conn, id)?;
-            if_match.check(row.version)?;
-            let mut check = Check::default();
-            for (pointer, given) in [
-                ("/parent_id", body.parent_id.is_present()),
-                ("/position", body.position.is_present()),
-            ] {
-                if given {
-                    check.fault(pointer, FaultCode::UseMove, "changes only by POST …/move");
-                }
+    let asking = caller.caller.clone();
+    let work = move |conn: &mut Conn| {
+        let by = caller.again(conn, now)?.by(now);
+        let row = store::find(conn, id)?;
+        if_match.check(row.version)?;
+        let mut check = Check::default();
+        for (pointer, given) in [
+            ("/parent_id", body.parent_id.is_present()),
+            ("/position", body.position.is_present()),
+        ] {
+            if given {
+                check.fault(pointer, FaultCode::UseMove, "changes only by POST …/move");
             }
-            let slug = match body.slug.blank_is_null() {
-                Member::Absent => None,
-                Member::Null => check.required("/slug", None),
-                Member::Given(slug) => check.slug("/slug", &slug),
-            };
-            let common = Common {
-                name: body.name,
-                visible: body.visible,
-                description: body.description,
-                keywords: body.keywords,
-                kind: body.kind,
-                cover: body.cover,
-                max_age_days: body.max_age_days,
-            };
-            let current = Edits {
-                name: row.name.clone(),
-                visible: row.visible,
-                description: row.description.clone(),
-                keywords: row.keywords.0.clone(),
-                kind: row.kind.clone(),
-                cover: row.cover.clone().map(|cover| cover.0),
-                max_age_days: row.max_age_days,
-            };
-            let edits = common.apply(&mut check, current);
-            check.finish()?;
-            store::update(conn, &row, edits, slug, &by)
-        })
-        .await?;
-    managed::ok(&ManagedSection::from(&row), row.version)
+        }
+        let slug = match body.slug.blank_is_null() {
+            Member::Absent => None,
+            Member::Null => check.required("/slug", None),
+            Member::Given(slug) => check.slug("/slug", &slug),
+        };
+        let common = Common {
+            name: body.name,
+            visible: body.visible,
+            description: body.description,
+            keywords: body.keywords,
+            kind: body.kind,
+            cover: body.cover,
+            max_age_days: body.max_age_days,
+        };
+        let current = Edits {
+            name: row.name.clone(),
+            visible: row.visible,
+            description: row.description.clone(),
+            keywords: row.keywords.0.clone(),
+            kind: row.kind.clone(),
+            cover: row.cover.clone().map(|cover| cover.0),
+            max_age_days: row.max_age_days,
+        };
+        let edits = common.apply(&mut check, current);
+        check.finish()?;
+        saved(&store::update(conn, &row, edits, slug, &by)?)
+    };
+    asked.write(&app, &asking, work).await
 }
 
 /// Where the contents go.
@@ -358,9 +364,10 @@ impl FromParams for DeleteQuery {
     tag = "manage sections", operation_id = "deleteSection",
     params(
         ("id" = i64, Path, description = "Id of the section", minimum = 1, example = 4),
-        DeleteParams,
+        DeleteParams, DryRunParams,
     ),
     responses(
+        (status = 200, description = "The section that would go (dry run)", body = ManagedSection),
         (status = 204, description = "Deleted"),
         (status = 409, description = "It is not empty, or `move_to` is below it"),
     ),
@@ -370,19 +377,19 @@ pub async fn delete(
     caller: Can<WriteSections>,
     app: Data<App>,
     id: SectionId,
-    asked: Conditional<DeleteQuery>,
+    asked: Asked<DeleteQuery>,
 ) -> ApiResult<HttpResponse> {
-    let if_match = asked.if_match;
-    let id = id.0;
-    let (move_to, now) = (asked.query.move_to, app.clock.now());
-    app.db
-        .write(move |conn| {
-            let by = caller.again(conn, now)?.by(now);
-            if_match.check(store::find(conn, id)?.version)?;
-            store::delete(conn, id, move_to, &by)
-        })
-        .await?;
-    Ok(HttpResponse::NoContent().finish())
+    let (id, now) = (id.0, app.clock.now());
+    let (if_match, move_to) = (asked.if_match.clone(), asked.query.move_to);
+    let asking = caller.caller.clone();
+    let work = move |conn: &mut Conn| {
+        let by = caller.again(conn, now)?.by(now);
+        let was = store::find(conn, id)?;
+        if_match.check(was.version)?;
+        store::delete(conn, id, move_to, &by)?;
+        Answer::gone(&ManagedSection::from(&was))
+    };
+    asked.write(&app, &asking, work).await
 }
 
 /// Move a section
@@ -391,7 +398,10 @@ pub async fn delete(
 /// siblings. The paths of everything below change with it.
 #[utoipa::path(
     tag = "manage sections", operation_id = "moveSection",
-    params(("id" = i64, Path, description = "Id of the section", minimum = 1, example = 4)),
+    params(
+        ("id" = i64, Path, description = "Id of the section", minimum = 1, example = 4),
+        DryRunParams,
+    ),
     request_body(content = SectionMove, description = "Where to"),
     responses(
         (status = 200, description = "The section", body = ManagedSection),
@@ -403,11 +413,10 @@ pub async fn move_section(
     caller: Can<WriteSections>,
     app: Data<App>,
     id: SectionId,
-    asked: Conditional,
+    asked: Asked,
     body: Body<SectionMove>,
 ) -> ApiResult<HttpResponse> {
-    let if_match = asked.if_match;
-    let id = id.0;
+    let (if_match, id) = (asked.if_match.clone(), id.0);
     let body = body.0;
     let mut check = Check::default();
     if !body.parent_id.is_present() {
@@ -432,13 +441,11 @@ pub async fn move_section(
     };
     check.finish()?;
     let (parent_id, now) = (body.parent_id.given(), app.clock.now());
-    let row = app
-        .db
-        .write(move |conn| {
-            let by = caller.again(conn, now)?.by(now);
-            if_match.check(store::find(conn, id)?.version)?;
-            store::move_to(conn, id, parent_id, among, &by)
-        })
-        .await?;
-    managed::ok(&ManagedSection::from(&row), row.version)
+    let asking = caller.caller.clone();
+    let work = move |conn: &mut Conn| {
+        let by = caller.again(conn, now)?.by(now);
+        if_match.check(store::find(conn, id)?.version)?;
+        saved(&store::move_to(conn, id, parent_id, among, &by)?)
+    };
+    asked.write(&app, &asking, work).await
 }

@@ -4,7 +4,9 @@ use diesel::prelude::*;
 use serde_json::Value;
 
 use crate::articles;
+use crate::articles::store::Act;
 use crate::audit::{self, By, Change, Entry, Event};
+use crate::changes::{self, Visible};
 use crate::db::Conn;
 use crate::db::schema::{article_also, articles as articles_table, sections};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
@@ -62,10 +64,16 @@ fn delete_full(
         .set(sections::parent_id.eq(target))
         .execute(conn)?;
     set_order(conn, &order)?;
-    let moved = articles::store::move_all(conn, id, target, by.now)?;
+    let act = Act {
+        by: by.clone(),
+        note: None,
+        tree: tree.clone(),
+    };
+    let moved = articles::store::move_all(conn, id, target, &act)?;
     remove(conn, tree, id, by)?;
     let settled = super::store::tree(conn)?;
-    articles::store::relist(conn, &settled, &moved)?;
+    let told = moved.iter().copied().collect();
+    articles::store::relist(conn, &settled, &moved, &told, by.now)?;
     for child in children {
         let states = [tree, &settled].map(|tree| tree.get(*child));
         tell(conn, by, Event::SectionMoved, *child, states)?;
@@ -85,6 +93,9 @@ fn ids(member: &str, moved: &[i64]) -> Change {
 fn remove(conn: &mut Conn, tree: &Tree, id: i64, by: &By) -> ApiResult<()> {
     diesel::delete(sections::table.find(id)).execute(conn)?;
     slugs::forget(conn, Resource::Section, id)?;
+    let was_shown = tree.get(id).is_some_and(|row| row.shown);
+    let gone = [(id, Visible::from(was_shown, false))];
+    changes::record(conn, Resource::Section, &gone, by.now)?;
     settle(conn, tree, by.now)
 }
 

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use crate::articles;
 use crate::articles::wire::Cover;
 use crate::audit::{self, By, Event};
+use crate::changes::{self, Visible};
 use crate::db::schema::sections;
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
@@ -284,12 +285,12 @@ pub(super) fn set_order(conn: &mut Conn, order: &[i64]) -> QueryResult<()> {
 }
 
 /// Puts every derived column right after a change, raises the version of each section that looks
-/// different from `before`, and lists anew the articles of those that readers now find elsewhere,
-/// or no more.
+/// different from `before`, tells the change log, and lists anew the articles of those that readers
+/// now find elsewhere, or no more.
 pub(super) fn settle(conn: &mut Conn, before: &Tree, now: Timestamp) -> ApiResult<()> {
     let after = tree(conn)?;
     let lineage = |tree: &Tree, id| tree.ancestors(id).iter().map(|r| r.id).collect::<Vec<_>>();
-    let mut elsewhere = Vec::new();
+    let (mut elsewhere, mut turned, mut changed) = (Vec::new(), Vec::new(), Vec::new());
     for (id, derived) in after.derive() {
         let Some(row) = after.get(id) else { continue };
         let was = before.get(id);
@@ -299,12 +300,18 @@ pub(super) fn settle(conn: &mut Conn, before: &Tree, now: Timestamp) -> ApiResul
                 || was.position != derived.position
                 || was.shown != derived.shown
         });
-        if was.is_some_and(|was| was.shown != derived.shown)
-            || (was.is_some() && lineage(before, id) != lineage(&after, id))
-        {
+        let is_turned = was.is_some_and(|was| was.shown != derived.shown);
+        if is_turned {
+            turned.push(id);
+        }
+        if is_turned || (was.is_some() && lineage(before, id) != lineage(&after, id)) {
             elsewhere.push(id);
         }
         let raised = looks_different && was.is_some_and(|was| was.version == row.version);
+        if raised || was.is_none_or(|was| was.version != row.version) {
+            let was_shown = was.is_some_and(|was| was.shown);
+            changed.push((id, Visible::from(was_shown, derived.shown)));
+        }
         let is_right = row.path == derived.path
             && row.depth == derived.depth
             && row.position == derived.position
@@ -323,10 +330,14 @@ pub(super) fn settle(conn: &mut Conn, before: &Tree, now: Timestamp) -> ApiResul
             ))
             .execute(conn)?;
     }
+    changes::record(conn, Resource::Section, &changed, now)?;
     if elsewhere.is_empty() {
         return Ok(());
     }
     let settled = tree(conn)?;
-    let articles = articles::store::ids_in_sections(conn, &elsewhere)?;
-    articles::store::relist(conn, &settled, &articles)
+    let ids = articles::store::ids_in_sections(conn, &elsewhere)?;
+    // What only stands in another section of the tree now is the same to readers.
+    let told = articles::store::ids_in_sections(conn, &turned)?;
+    let told = told.into_iter().collect();
+    articles::store::relist(conn, &settled, &ids, &told, now)
 }

@@ -120,7 +120,7 @@ pub fn managed_articles<'a>(
             .is_null()
             .or(articles::expires_at.assume_not_null().gt(now));
         query = match status {
-            Status::Draft | Status::Trashed => query.filter(stored),
+            Status::Draft | Status::InReview | Status::Trashed => query.filter(stored),
             Status::Scheduled => query.filter(released.and(open).and(articles::dated_at.gt(now))),
             Status::Published => query.filter(released.and(open).and(articles::dated_at.le(now))),
             Status::Archived => query.filter(stored.or(released.and(ended))),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use crate::articles::store::{ArticleRow, DetailsRow, also_in};
+use crate::articles::store::{ArticleRow, DetailsRow, Stored, also_in, related};
 use crate::articles::text::reading_minutes;
 use crate::articles::wire::{
     Article, ArticleSummary, Body, BodyFormat, BodySource, Links, ManagedArticle,
@@ -185,7 +185,7 @@ pub fn managed_summaries(
             ),
         ))
         .load(conn)?;
-    let mut also_in = also_in(conn, ids)?;
+    let (mut also_in, mut related) = (also_in(conn, ids)?, related(conn, ids)?);
     let mut by_id: HashMap<i64, ManagedArticleSummary> = HashMap::new();
     for (row, (canonical_url, attachments, seo, legacy_urls)) in rows {
         let id = row.id;
@@ -200,22 +200,25 @@ pub fn managed_summaries(
             html: None,
             text: None,
         };
-        let also_in = also_in.remove(&id).unwrap_or_default();
-        by_id.insert(id, managed_summary(row, details, also_in, now));
+        let stored = Stored {
+            row,
+            details,
+            also_in: also_in.remove(&id).unwrap_or_default(),
+            related: related.remove(&id).unwrap_or_default(),
+        };
+        by_id.insert(id, managed_summary(stored, now));
     }
     Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
 }
 
-fn managed_summary(
-    row: ArticleRow,
-    details: DetailsRow,
-    also_in: Vec<i64>,
-    now: Timestamp,
-) -> ManagedArticleSummary {
+fn managed_summary(stored: Stored, now: Timestamp) -> ManagedArticleSummary {
+    let (row, details) = (stored.row, stored.details);
     ManagedArticleSummary {
         id: row.id,
         section_id: row.section_id,
-        also_in,
+        also_in: stored.also_in,
+        related: stored.related,
+        position: row.position,
         source: row.source(),
         status: row.status_at(now).as_str(),
         slug: row.slug,
@@ -248,8 +251,8 @@ fn managed_summary(
 }
 
 /// A whole article as its editors see it.
-pub fn managed(stored: crate::articles::store::Stored, now: Timestamp) -> ManagedArticle {
-    let mut details = stored.details;
+pub fn managed(mut stored: Stored, now: Timestamp) -> ManagedArticle {
+    let details = &mut stored.details;
     let format = details
         .format
         .take()
@@ -260,8 +263,5 @@ pub fn managed(stored: crate::articles::store::Stored, now: Timestamp) -> Manage
             format: format.as_str(),
             content,
         });
-    ManagedArticle::new(
-        managed_summary(stored.row, details, stored.also_in, now),
-        body,
-    )
+    ManagedArticle::new(managed_summary(stored, now), body)
 }

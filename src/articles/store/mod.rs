@@ -1,6 +1,9 @@
 //! Every write of articles, and the rows behind them.
 
+mod due;
+mod order;
 mod places;
+mod revise;
 mod tell;
 mod write;
 
@@ -8,15 +11,18 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use crate::articles::permit;
 use crate::articles::rules::Status;
 use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Seo, Source};
-use crate::audit::By;
+use crate::audit::{Actor, By};
 use crate::auth::{Caller, Permission};
-use crate::db::schema::{article_also, article_details, articles};
+use crate::db::schema::{article_also, article_details, article_related, articles};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult};
-use crate::sections::Reach;
+use crate::sections::{self, Reach, Tree};
 
+pub use due::{due_ids, settle_due, trashed_before};
+pub use order::{MAX_POSITION, reorder};
 pub use places::{KEYWORD, SectionCount, TAG, counts, ids_in_sections, move_all, relist};
 pub use write::{create, delete, external_id_taken, publish, take, update};
 
@@ -71,6 +77,16 @@ impl ArticleRow {
         stored.at(self.published_at, self.expires_at, now)
     }
 
+    /// Whether readers see it, as [`crate::visibility::is_public`] tells of its listings.
+    pub fn is_public_at(&self, now: Timestamp) -> bool {
+        self.live && self.status_at(now) == Status::Published
+    }
+
+    /// Whether it is in the trash.
+    pub fn is_trashed(&self) -> bool {
+        self.status == Status::Trashed.as_str()
+    }
+
     /// Where it comes from.
     pub fn source(&self) -> Option<Source> {
         let name = self.source_name.clone()?;
@@ -109,6 +125,8 @@ pub struct Stored {
     pub details: DetailsRow,
     /// Other sections that it is listed in, in order.
     pub also_in: Vec<i64>,
+    /// Related articles set by hand, in order.
+    pub related: Vec<i64>,
 }
 
 impl Stored {
@@ -124,6 +142,7 @@ impl Stored {
             title: row.title,
             section_id: row.section_id,
             also_in: self.also_in.clone(),
+            related: self.related.clone(),
             slug: Some(row.slug),
             subtitle: row.subtitle,
             short_title: row.short_title,
@@ -153,19 +172,27 @@ impl Stored {
 
 /// The article of this id, in any state.
 pub fn find(conn: &mut Conn, id: i64) -> ApiResult<Stored> {
-    let found = articles::table
+    let found = find_many(conn, &[id])?.pop();
+    found.ok_or_else(|| ApiError::not_found("article"))
+}
+
+/// Those of these articles that there are, in any state, by id.
+pub fn find_many(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Stored>> {
+    let rows: Vec<(ArticleRow, DetailsRow)> = articles::table
         .inner_join(article_details::table)
-        .filter(articles::id.eq(id))
+        .filter(articles::id.eq_any(ids))
+        .order(articles::id)
         .select((ArticleRow::as_select(), DetailsRow::as_select()))
-        .first(conn)
-        .optional()?;
-    let (row, details) = found.ok_or_else(|| ApiError::not_found("article"))?;
-    let also_in = also_in(conn, &[id])?.remove(&id).unwrap_or_default();
-    Ok(Stored {
+        .load(conn)?;
+    let mut also_in = also_in(conn, ids)?;
+    let mut related = related(conn, ids)?;
+    let stored = rows.into_iter().map(|(row, details)| Stored {
+        also_in: also_in.remove(&row.id).unwrap_or_default(),
+        related: related.remove(&row.id).unwrap_or_default(),
         row,
         details,
-        also_in,
-    })
+    });
+    Ok(stored.collect())
 }
 
 /// The id of the article with this external id.
@@ -200,24 +227,94 @@ pub fn also_in(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Vec<i64
     Ok(found)
 }
 
-/// Who writes, when, and where that may be.
+/// The articles set by hand as related to each of these that has any.
+pub fn related(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Vec<i64>>> {
+    let mut found: HashMap<i64, Vec<i64>> = HashMap::new();
+    let rows: Vec<(i64, i64)> = article_related::table
+        .filter(article_related::article_id.eq_any(ids))
+        .order((article_related::article_id, article_related::ordinal))
+        .select((article_related::article_id, article_related::related_id))
+        .load(conn)?;
+    for (article, other) in rows {
+        found.entry(article).or_default().push(other);
+    }
+    Ok(found)
+}
+
+/// An act of writing articles: by whom and when, why, and the sections as they are.
 #[derive(Debug, Clone)]
-pub struct Writer {
+pub struct Act {
     /// Who and when.
     pub by: By,
+    /// What the writer notes for the revision.
+    pub note: Option<String>,
+    /// The sections.
+    pub tree: Tree,
+}
+
+impl Act {
+    /// What the service does by itself, as time goes by.
+    pub fn of_time(conn: &mut Conn, now: Timestamp) -> QueryResult<Self> {
+        Ok(Self {
+            by: Actor::system().at(now),
+            note: None,
+            tree: sections::store::tree(conn)?,
+        })
+    }
+}
+
+/// Somebody who writes articles: what it does, and where it may.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    /// Who, when, why.
+    pub act: Act,
     /// The sections that it may write to.
     pub reach: Reach,
-    /// The account whose articles alone it may write; `None`: anybody's.
-    pub only_by: Option<i64>,
+    /// The caller, as it is in this transaction; `None`: the command line, which may do everything.
+    pub caller: Option<Caller>,
 }
 
 impl Writer {
     /// This caller at this instant.
-    pub fn new(conn: &mut Conn, caller: &Caller, now: Timestamp) -> ApiResult<Self> {
+    pub fn new(conn: &mut Conn, caller: Caller, now: Timestamp) -> QueryResult<Self> {
+        let tree = sections::store::tree(conn)?;
         Ok(Self {
-            by: caller.by(now),
-            reach: Reach::load(conn, caller)?,
-            only_by: caller.only_by(Permission::WriteContent),
+            reach: Reach::of(&caller, &tree),
+            act: Act {
+                by: caller.by(now),
+                note: None,
+                tree,
+            },
+            caller: Some(caller),
         })
+    }
+
+    /// The same with a note for the revision.
+    pub fn noting(mut self, note: Option<String>) -> Self {
+        self.act.note = note;
+        self
+    }
+
+    /// Refuses what it may not do at all, with 403.
+    pub fn check(&self, permission: Permission) -> ApiResult<()> {
+        let caller = self.caller.as_ref();
+        caller.map_or(Ok(()), |caller| caller.check(permission))
+    }
+
+    /// The account whose articles alone the permission is for; `None`: anybody's.
+    pub fn only_by(&self, permission: Permission) -> Option<i64> {
+        let caller = self.caller.as_ref();
+        caller.and_then(|caller| caller.only_by(permission))
+    }
+
+    /// The article of this id, to be written: see [`super::find_for`]. What time has made of it and
+    /// is not written down yet is written down first.
+    pub fn find(&self, conn: &mut Conn, permission: Permission, id: i64) -> ApiResult<Stored> {
+        let now = self.act.by.now;
+        let found = match &self.caller {
+            Some(caller) => permit::find_within(conn, caller, &self.reach, permission, id, now)?,
+            None => find(conn, id)?,
+        };
+        due::settle(conn, found, &self.act)
     }
 }

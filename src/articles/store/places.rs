@@ -1,19 +1,22 @@
 //! Where articles are found: their sections, tags and key words, and the rows of `listings`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::dsl::{count_star, max};
 use diesel::prelude::*;
 
+use crate::changes::{self, Visible};
 use crate::db::dialect::MAX_BINDS;
-use crate::db::schema::{article_also, article_terms, articles, listings};
+use crate::db::schema::{article_also, article_related, article_terms, articles, listings};
 use crate::db::{Conn, Timestamp};
 use crate::each;
 use crate::error::ApiResult;
 use crate::sections::Tree;
+use crate::slugs::Resource;
 use crate::visibility::is_public;
 
-use super::{ArticleRow, also_in};
+use super::revise::revise;
+use super::{Act, ArticleRow, also_in, find_many};
 use crate::articles::rules::Status;
 
 pub(super) fn is_live(status: &str, section_id: i64, tree: &Tree) -> bool {
@@ -43,6 +46,32 @@ pub(super) fn write_also_in(conn: &mut Conn, id: i64, also_in: &[i64]) -> QueryR
         return Ok(());
     }
     each!(conn, c => diesel::insert_into(article_also::table).values(&rows).execute(c))?;
+    Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = article_related)]
+struct RelatedRow {
+    article_id: i64,
+    related_id: i64,
+    ordinal: i64,
+}
+
+pub(super) fn write_related(conn: &mut Conn, id: i64, related: &[i64]) -> QueryResult<()> {
+    let of_article = article_related::article_id.eq(id);
+    diesel::delete(article_related::table.filter(of_article)).execute(conn)?;
+    let rows: Vec<RelatedRow> = (0..)
+        .zip(related)
+        .map(|(ordinal, related_id)| RelatedRow {
+            article_id: id,
+            related_id: *related_id,
+            ordinal,
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    each!(conn, c => diesel::insert_into(article_related::table).values(&rows).execute(c))?;
     Ok(())
 }
 
@@ -136,6 +165,13 @@ struct Listed {
     pinned_until: Option<Timestamp>,
 }
 
+impl Listed {
+    fn is_public_at(&self, now: Timestamp) -> bool {
+        let status = Status::parse(&self.status).unwrap_or(Status::Draft);
+        self.live && status.at(self.published_at, self.expires_at, now) == Status::Published
+    }
+}
+
 pub(super) fn list_one(
     conn: &mut Conn,
     tree: &Tree,
@@ -171,11 +207,19 @@ fn insert_listings(conn: &mut Conn, rows: &[ListingRow]) -> QueryResult<()> {
 const CHUNK: usize = 500;
 
 /// Lists these articles anew, by the tree as it is now: after sections were moved, hidden or shown.
-pub fn relist(conn: &mut Conn, tree: &Tree, ids: &[i64]) -> ApiResult<()> {
+/// The change log is told of those that came into readers' sight or went out of it, and of `told`.
+pub fn relist(
+    conn: &mut Conn,
+    tree: &Tree,
+    ids: &[i64],
+    told: &HashSet<i64>,
+    now: Timestamp,
+) -> ApiResult<()> {
     for chunk in ids.chunks(CHUNK) {
         let also_in = also_in(conn, chunk)?;
         let mut listed: Vec<Listed> = articles::table
             .filter(articles::id.eq_any(chunk))
+            .order(articles::id)
             .select(Listed::as_select())
             .load(conn)?;
         for live in [true, false] {
@@ -188,14 +232,20 @@ pub fn relist(conn: &mut Conn, tree: &Tree, ids: &[i64]) -> ApiResult<()> {
                 .set(articles::live.eq(live))
                 .execute(conn)?;
         }
-        let mut rows = Vec::new();
+        let (mut rows, mut changed) = (Vec::new(), Vec::new());
         for article in &mut listed {
+            let was = article.is_public_at(now);
             article.live = is_live(&article.status, article.section_id, tree);
+            let is = article.is_public_at(now);
+            if was != is || told.contains(&article.id) {
+                changed.push((article.id, Visible::from(was, is)));
+            }
             let also = also_in.get(&article.id).map_or(&[][..], Vec::as_slice);
             rows.extend(listing_rows(tree, article, also));
         }
         diesel::delete(listings::table.filter(listings::article_id.eq_any(chunk))).execute(conn)?;
         insert_listings(conn, &rows)?;
+        changes::record(conn, Resource::Article, &changed, now)?;
     }
     Ok(())
 }
@@ -222,11 +272,12 @@ pub fn ids_in_sections(conn: &mut Conn, section_ids: &[i64]) -> QueryResult<Vec<
     Ok(ids)
 }
 
-/// Moves all articles of a section to another one, `also_in` too, and returns their ids. They are
-/// not listed anew.
-pub fn move_all(conn: &mut Conn, from: i64, to: i64, now: Timestamp) -> ApiResult<Vec<i64>> {
+/// Moves all articles of a section to another one, `also_in` too, and returns their ids. Each gets a
+/// revision; they are not listed anew.
+pub fn move_all(conn: &mut Conn, from: i64, to: i64, act: &Act) -> ApiResult<Vec<i64>> {
     let ids = ids_in_sections(conn, &[from])?;
     for chunk in ids.chunks(CHUNK) {
+        let before = find_many(conn, chunk)?;
         diesel::update(
             articles::table
                 .filter(articles::id.eq_any(chunk))
@@ -239,30 +290,29 @@ pub fn move_all(conn: &mut Conn, from: i64, to: i64, now: Timestamp) -> ApiResul
         .execute(conn)?;
         diesel::update(articles::table.filter(articles::id.eq_any(chunk)))
             .set((
-                articles::updated_at.eq(now),
+                articles::updated_at.eq(act.by.now),
                 articles::version.eq(articles::version + 1),
             ))
             .execute(conn)?;
-        let homes: HashMap<i64, i64> = articles::table
-            .filter(articles::id.eq_any(chunk))
-            .select((articles::id, articles::section_id))
-            .load::<(i64, i64)>(conn)?
-            .into_iter()
-            .collect();
-        for (id, mut also) in also_in(conn, chunk)? {
-            for section in &mut also {
-                if *section == from {
-                    *section = to;
-                }
-            }
-            let home = homes.get(&id).copied();
+        for was in &before {
+            let home = if was.row.section_id == from {
+                to
+            } else {
+                was.row.section_id
+            };
             let mut kept: Vec<i64> = Vec::new();
-            for section in also {
-                if Some(section) != home && !kept.contains(&section) {
+            for section in &was.also_in {
+                let section = if *section == from { to } else { *section };
+                if section != home && !kept.contains(&section) {
                     kept.push(section);
                 }
             }
-            write_also_in(conn, id, &kept)?;
+            if kept != was.also_in {
+                write_also_in(conn, was.row.id, &kept)?;
+            }
+        }
+        for (was, is) in before.iter().zip(find_many(conn, chunk)?) {
+            revise(conn, act, Some(was), &is)?;
         }
     }
     Ok(ids)

@@ -7,6 +7,7 @@ use crate::db::Conn;
 use crate::error::ApiResult;
 
 use super::Stored;
+use super::write::published_event;
 
 /// The members that publishing is about.
 const PUBLISHING: &[&str] = &["status", "published_at", "expires_at"];
@@ -49,7 +50,7 @@ pub(super) fn tell_published(
     } else if !others.is_empty() {
         record(conn, by, Event::ArticleUpdated, id, others)?;
     }
-    record(conn, by, Event::ArticlePublished, id, publishing)?;
+    record(conn, by, published_event(is), id, publishing)?;
     record_dates(conn, by, id, dates)
 }
 

@@ -3,6 +3,8 @@
 use diesel::prelude::*;
 
 use crate::audit::{By, Event};
+use crate::auth::Permission;
+use crate::changes::{self, Visible};
 use crate::db::schema::{article_details, articles};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
@@ -11,10 +13,12 @@ use crate::http::reference::Slug;
 use crate::sections::{Reach, SectionRow, Tree, not_yours};
 use crate::slugs::{self, Resource};
 
-use super::places::{is_live, list_one, write_also_in, write_terms};
+use super::places::{is_live, list_one, write_also_in, write_related, write_terms};
+use super::revise::revise;
 use super::tell::{tell, tell_published};
-use super::{ArticleRow, DetailsRow, Stored, Writer, find_external};
+use super::{Act, ArticleRow, DetailsRow, Stored, Writer, find_external};
 use crate::articles::limits::TooComplex;
+use crate::articles::lists;
 use crate::articles::rules::{Action, Status, step};
 use crate::articles::text::{MAX_NESTING, Rendered, render, shows_something, title_key};
 use crate::articles::wire::{Edits, Publication};
@@ -28,8 +32,9 @@ pub fn create(
     writer: &Writer,
     mut check: Check,
 ) -> ApiResult<Stored> {
-    let (tree, by) = (crate::sections::store::tree(conn)?, &writer.by);
-    check_references(&mut check, &tree, &edits, &writer.reach, None)?;
+    let (tree, by) = (&writer.act.tree, &writer.act.by);
+    check_references(&mut check, tree, &edits, &writer.reach, None)?;
+    check_related(conn, &mut check, &edits, writer, None)?;
     let (rendered, is_published) = (rendered(&mut check, &edits, None), publication.is_some());
     let mut row = new_row(&edits, rendered.as_ref(), by);
     release(&mut check, &mut row, publication, shows(&rendered), by.now)?;
@@ -47,7 +52,7 @@ pub fn create(
     };
     slugs::claim(conn, Resource::Article, &slug)?;
     row.slug = slug.to_string();
-    derive(&mut row, &tree);
+    derive(&mut row, tree);
     row.id = diesel::insert_into(articles::table)
         .values(&row)
         .returning(articles::id)
@@ -58,13 +63,17 @@ pub fn create(
         .execute(conn)?;
     let also_in = edits.also_in;
     write_also_in(conn, row.id, &also_in)?;
+    if !edits.related.is_empty() {
+        write_related(conn, row.id, &edits.related)?;
+    }
     write_terms(conn, &row)?;
-    list_one(conn, &tree, &row, &also_in)?;
     let stored = Stored {
         row,
         details,
         also_in,
+        related: edits.related,
     };
+    finish(conn, &writer.act, None, &stored)?;
     if is_published {
         tell_published(conn, by, None, &stored)?;
     } else {
@@ -83,9 +92,10 @@ pub fn update(
     writer: &Writer,
     mut check: Check,
 ) -> ApiResult<Stored> {
-    let (id, by, now) = (was.row.id, &writer.by, writer.by.now);
-    let tree = crate::sections::store::tree(conn)?;
-    check_references(&mut check, &tree, &edits, &writer.reach, Some(was))?;
+    let (id, by, tree) = (was.row.id, &writer.act.by, &writer.act.tree);
+    let now = by.now;
+    check_references(&mut check, tree, &edits, &writer.reach, Some(was))?;
+    check_related(conn, &mut check, &edits, writer, Some(was))?;
     let rendered = rendered(&mut check, &edits, Some(was));
     let stays = was.row.section_id == edits.section_id;
     let mut row = ArticleRow {
@@ -96,6 +106,7 @@ pub fn update(
         created_by: was.row.created_by,
         created_at: was.row.created_at,
         version: was.row.version + 1,
+        ended_at: was.row.ended_at.filter(|_| was.row.is_trashed()),
         ..new_row(&edits, rendered.as_ref(), by)
     };
     let is_published = publication.is_some();
@@ -110,7 +121,7 @@ pub fn update(
         slugs::retire(conn, Resource::Article, &was.row.slug, id, now)?;
         row.slug = slug.to_string();
     }
-    derive(&mut row, &tree);
+    derive(&mut row, tree);
     diesel::update(articles::table.find(id))
         .set(&row)
         .execute(conn)?;
@@ -125,12 +136,16 @@ pub fn update(
     if row.tags != was.row.tags || row.keywords != was.row.keywords {
         write_terms(conn, &row)?;
     }
-    list_one(conn, &tree, &row, &also_in)?;
+    if edits.related != was.related {
+        write_related(conn, id, &edits.related)?;
+    }
     let is = Stored {
         row,
         details,
         also_in,
+        related: edits.related,
     };
+    finish(conn, &writer.act, Some(was), &is)?;
     if is_published {
         tell_published(conn, by, Some(was), &is)?;
     } else {
@@ -177,15 +192,41 @@ pub(super) fn shows(rendered: &Option<Rendered>) -> bool {
         .is_some_and(|body| shows_something(&body.html, &body.text))
 }
 
+/// What every write of an article ends with: its listings, its revision, the change log.
+pub(super) fn finish(
+    conn: &mut Conn,
+    act: &Act,
+    was: Option<&Stored>,
+    is: &Stored,
+) -> ApiResult<()> {
+    list_one(conn, &act.tree, &is.row, &is.also_in)?;
+    revise(conn, act, was, is)?;
+    log_change(conn, act, was, is)
+}
+
+/// Moves the article to the end of the change log.
+pub(super) fn log_change(
+    conn: &mut Conn,
+    act: &Act,
+    was: Option<&Stored>,
+    is: &Stored,
+) -> ApiResult<()> {
+    let now = act.by.now;
+    let was_public = was.is_some_and(|was| was.row.is_public_at(now));
+    let visible = Visible::from(was_public, is.row.is_public_at(now));
+    changes::record(conn, Resource::Article, &[(is.row.id, visible)], now)?;
+    Ok(())
+}
+
 /// Publishes an article, or schedules it. An end that it had and that is past is dropped: it would
 /// undo the publishing at once.
 pub fn publish(
     conn: &mut Conn,
     was: &Stored,
     publication: Publication,
-    by: &By,
+    act: &Act,
 ) -> ApiResult<Stored> {
-    let (mut stored, now) = (was.clone(), by.now);
+    let (mut stored, now) = (was.clone(), act.by.now);
     stored.row.status = stored.row.status_at(now).as_str().to_owned();
     stored.row.expires_at = stored.row.expires_at.filter(|end| *end > now);
     let shows = match (&stored.details.html, &stored.details.text) {
@@ -195,24 +236,37 @@ pub fn publish(
     let mut check = Check::default();
     release(&mut check, &mut stored.row, Some(publication), shows, now)?;
     check.finish()?;
-    let is = save_status(conn, stored, now)?;
-    tell(conn, by, Event::ArticlePublished, Some(was), Some(&is))?;
+    let is = save_row(conn, was, stored, act)?;
+    let event = published_event(&is);
+    tell(conn, &act.by, event, Some(was), Some(&is))?;
     Ok(is)
 }
 
+/// What publishing is called in the audit log, by what came of it.
+pub(super) fn published_event(is: &Stored) -> Event {
+    if is.row.status == Status::Scheduled.as_str() {
+        Event::ArticleScheduled
+    } else {
+        Event::ArticlePublished
+    }
+}
+
 /// Takes an article through a step of its life that needs nothing but its state.
-pub fn take(conn: &mut Conn, was: &Stored, action: Action, by: &By) -> ApiResult<Stored> {
-    let (mut stored, now) = (was.clone(), by.now);
+pub fn take(conn: &mut Conn, was: &Stored, action: Action, act: &Act) -> ApiResult<Stored> {
+    let (mut stored, now) = (was.clone(), act.by.now);
     if let Some(to) = step(stored.row.status_at(now), action, now)? {
         stored.row.status = to.as_str().to_owned();
     }
-    let is = save_status(conn, stored, now)?;
-    tell(conn, by, event_of(action), Some(was), Some(&is))?;
+    stored.row.ended_at = (action == Action::Trash).then_some(now);
+    let is = save_row(conn, was, stored, act)?;
+    tell(conn, &act.by, event_of(action), Some(was), Some(&is))?;
     Ok(is)
 }
 
 fn event_of(action: Action) -> Event {
     match action {
+        Action::Submit => Event::ArticleSubmitted,
+        Action::Reject => Event::ArticleRejected,
         Action::Publish(_) => Event::ArticlePublished,
         Action::Unpublish => Event::ArticleUnpublished,
         Action::Trash => Event::ArticleTrashed,
@@ -221,25 +275,33 @@ fn event_of(action: Action) -> Event {
     }
 }
 
-fn save_status(conn: &mut Conn, mut stored: Stored, now: Timestamp) -> ApiResult<Stored> {
-    let tree = crate::sections::store::tree(conn)?;
+/// Saves a new version of the article's row alone.
+pub(super) fn save_row(
+    conn: &mut Conn,
+    was: &Stored,
+    mut stored: Stored,
+    act: &Act,
+) -> ApiResult<Stored> {
     stored.row.version += 1;
-    stored.row.updated_at = now;
-    derive(&mut stored.row, &tree);
+    stored.row.updated_at = act.by.now;
+    derive(&mut stored.row, &act.tree);
     diesel::update(articles::table.find(stored.row.id))
         .set(&stored.row)
         .execute(conn)?;
-    list_one(conn, &tree, &stored.row, &stored.also_in)?;
+    finish(conn, act, Some(was), &stored)?;
     Ok(stored)
 }
 
-/// Deletes an article in the trash for good. Its hit counts stay in their own tables, and its id is
-/// never used again.
-pub fn delete(conn: &mut Conn, was: &Stored, by: &By) -> ApiResult<()> {
-    step(was.row.status_at(by.now), Action::Delete, by.now)?;
+/// Deletes an article in the trash for good. Its hit counts and its place in the change log stay,
+/// and its id is never used again.
+pub fn delete(conn: &mut Conn, was: &Stored, act: &Act) -> ApiResult<()> {
+    let now = act.by.now;
+    step(was.row.status_at(now), Action::Delete, now)?;
     diesel::delete(articles::table.find(was.row.id)).execute(conn)?;
     slugs::forget(conn, Resource::Article, was.row.id)?;
-    tell(conn, by, event_of(Action::Delete), Some(was), None)
+    let gone = [(was.row.id, Visible::Not)];
+    changes::record(conn, Resource::Article, &gone, now)?;
+    tell(conn, &act.by, event_of(Action::Delete), Some(was), None)
 }
 
 /// The row of these members, but for the slug.
@@ -410,6 +472,49 @@ fn check_references(
     Ok(())
 }
 
+/// Checks the articles that are set as related: each exists, and the writer may know of it or it
+/// was set already.
+fn check_related(
+    conn: &mut Conn,
+    check: &mut Check,
+    edits: &Edits,
+    writer: &Writer,
+    was: Option<&Stored>,
+) -> ApiResult<()> {
+    let given = edits.related.iter().enumerate();
+    let new: Vec<(usize, i64)> = given
+        .map(|(index, id)| (index, *id))
+        .filter(|(_, id)| !was.is_some_and(|was| was.related.contains(id)))
+        .collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<i64> = new.iter().map(|(_, id)| *id).collect();
+    let public = lists::public_among(conn, &ids, writer.act.by.now)?;
+    let rows: Vec<(i64, i64, Option<i64>)> = articles::table
+        .filter(articles::id.eq_any(&ids))
+        .select((articles::id, articles::section_id, articles::created_by))
+        .load(conn)?;
+    let only_by = writer.only_by(Permission::ReadContent);
+    let is_known = |id: i64| {
+        let own = rows.iter().find(|(found, ..)| *found == id);
+        public.contains(&id)
+            || own.is_some_and(|(_, section, by)| {
+                writer.reach.covers(*section) && (only_by.is_none() || only_by == *by)
+            })
+    };
+    for (index, id) in new {
+        let pointer = format!("/related/{index}");
+        if was.is_some_and(|was| was.row.id == id) {
+            check.fault(&pointer, FaultCode::Conflicting, "names the article itself");
+        } else if !is_known(id) {
+            let detail = format!("names no article: {id}");
+            check.fault(&pointer, FaultCode::DoesNotExist, detail);
+        }
+    }
+    Ok(())
+}
+
 /// Refuses a slug that another article has, or had where it is not the writer's to take: the old one
 /// still leads readers there. (What has it is not told: the writer may not know of it.)
 fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>, writer: &Writer) -> ApiResult<()> {
@@ -431,7 +536,8 @@ fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>, writer: &Writer) -
             .first(conn)
             .optional()?;
         let is_theirs = |(section, by): (i64, Option<i64>)| {
-            !writer.reach.covers(section) || (writer.only_by.is_some() && writer.only_by != by)
+            let only_by = writer.only_by(Permission::WriteContent);
+            !writer.reach.covers(section) || (only_by.is_some() && only_by != by)
         };
         if stands.is_some_and(is_theirs) {
             return Err(taken());

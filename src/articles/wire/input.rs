@@ -125,10 +125,24 @@ macro_rules! article_input {
             #[schema(value_type = Option<BodyInput>)]
             #[serde(default)]
             pub body: Member<Object<BodyInput>>,
+            /// Related articles that come before those that are found by tags and key words: ids,
+            /// in order.
+            #[schema(value_type = Option<Vec<i64>>, max_items = 20)]
+            #[serde(default)]
+            pub related: Member<Vec<i64>>,
+            /// A note for the revision that this makes; no member of the article.
+            #[schema(value_type = Option<String>, max_length = 1000)]
+            #[serde(default)]
+            pub note: Member<String>,
             $($extra)*
         }
 
         impl $name {
+            /// The note for the revision.
+            pub fn take_note(&mut self, check: &mut Check) -> Option<String> {
+                checked_note(check, std::mem::take(&mut self.note))
+            }
+
             /// What becomes of the article by these members.
             pub fn apply(self, check: &mut Check, current: Edits) -> Edits {
                 Given {
@@ -157,6 +171,7 @@ macro_rules! article_input {
                     published_at: self.published_at,
                     expires_at: self.expires_at,
                     body: self.body,
+                    related: self.related,
                 }
                 .apply(check, current)
             }
@@ -236,6 +251,7 @@ pub(super) struct Given {
     published_at: Member<String>,
     expires_at: Member<String>,
     body: Member<Object<BodyInput>>,
+    related: Member<Vec<i64>>,
 }
 
 impl ArticlePatch {
@@ -263,6 +279,7 @@ pub struct Edits {
     pub title: String,
     pub section_id: i64,
     pub also_in: Vec<i64>,
+    pub related: Vec<i64>,
     /// `None`: made from the title.
     pub slug: Option<String>,
     pub subtitle: Option<String>,
@@ -299,6 +316,7 @@ impl Edits {
             title: String::new(),
             section_id: 0,
             also_in: Vec::new(),
+            related: Vec::new(),
             slug: None,
             subtitle: None,
             short_title: None,
@@ -336,11 +354,14 @@ const MAX_SUMMARY: usize = 2000;
 
 const MAX_NAME: usize = 200;
 
-const MAX_TERMS: usize = 30;
+/// The most tags or key words.
+pub const MAX_TERMS: usize = 30;
 
-const MAX_TERM: usize = 60;
+/// The longest tag or key word, in characters.
+pub const MAX_TERM: usize = 60;
 
-const MAX_ALSO_IN: usize = 20;
+/// The most ids in `also_in` and in `related`.
+const MAX_IDS: usize = 20;
 
 const MAX_ATTACHMENTS: usize = 100;
 
@@ -435,14 +456,17 @@ impl Given {
         let body = self
             .body
             .merge(current.body, |input, was| input.merged(check, was));
-        let also_in = self
-            .also_in
-            .check(|list| Some(checked_also_in(check, list)))
-            .or_keep(Some(current.also_in));
+        let mut ids = |pointer: &str, member: Member<Vec<i64>>, current| {
+            let checked = member.check(|list| Some(checked_ids(check, pointer, list)));
+            checked.or_keep(Some(current)).unwrap_or_default()
+        };
+        let also_in = ids("/also_in", self.also_in, current.also_in);
+        let related = ids("/related", self.related, current.related);
         Edits {
             title: title.unwrap_or_default(),
             section_id: section_id.unwrap_or_default(),
-            also_in: also_in.unwrap_or_default(),
+            also_in,
+            related,
             slug,
             subtitle,
             short_title,
@@ -486,10 +510,10 @@ fn checked_attachments(check: &mut Check, list: Vec<Object<AttachmentInput>>) ->
         .collect()
 }
 
-fn checked_also_in(check: &mut Check, list: Vec<i64>) -> Vec<i64> {
-    if list.len() > MAX_ALSO_IN {
-        let detail = format!("must have at most {MAX_ALSO_IN} items");
-        check.fault("/also_in", FaultCode::TooMany, detail);
+fn checked_ids(check: &mut Check, pointer: &str, list: Vec<i64>) -> Vec<i64> {
+    if list.len() > MAX_IDS {
+        let detail = format!("must have at most {MAX_IDS} items");
+        check.fault(pointer, FaultCode::TooMany, detail);
         return Vec::new();
     }
     let mut kept = Vec::new();
@@ -499,6 +523,15 @@ fn checked_also_in(check: &mut Check, list: Vec<i64>) -> Vec<i64> {
         }
     }
     kept
+}
+
+/// The longest note of a revision, in characters.
+const MAX_NOTE: usize = 1000;
+
+/// A note for a revision.
+pub fn checked_note(check: &mut Check, note: Member<String>) -> Option<String> {
+    note.check(|text| check.text("/note", &text, MAX_NOTE))
+        .given()
 }
 
 /// An external id: 1 to 200 of `[A-Za-z0-9._:~-]`.

@@ -31,6 +31,13 @@ macro_rules! managed_schema {
             /// Other sections that it is listed in.
             #[schema(max_items = 20)]
             pub also_in: Vec<i64>,
+            /// Related articles that were set by hand, in order.
+            #[schema(max_items = 20)]
+            pub related: Vec<i64>,
+            /// Its place among the articles of its section that were put in order by hand, from 0;
+            /// null where it wasn't. Changes by `…/reorder`.
+            #[schema(required, nullable, minimum = 0)]
+            pub position: Option<i64>,
             /// The slug, unique among articles.
             #[schema(max_length = 120)]
             pub slug: String,
@@ -96,7 +103,7 @@ macro_rules! managed_schema {
             /// From when on they don't.
             #[schema(required, nullable, value_type = Option<String>, format = DateTime)]
             pub expires_at: Option<Timestamp>,
-            /// `draft`, `scheduled`, `published`, `archived` or `trashed`.
+            /// `draft`, `in_review`, `scheduled`, `published`, `archived` or `trashed`.
             #[schema(max_length = 20)]
             pub status: &'static str,
             /// Han characters and other words of the body.
@@ -140,6 +147,8 @@ impl ManagedArticle {
             id: summary.id,
             section_id: summary.section_id,
             also_in: summary.also_in,
+            related: summary.related,
+            position: summary.position,
             slug: summary.slug,
             title: summary.title,
             subtitle: summary.subtitle,

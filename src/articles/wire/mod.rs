@@ -1,11 +1,16 @@
 //! JSON of articles: what readers get, what editors get, what editors send.
 
+mod acts;
 mod input;
 mod manage;
 mod parts;
 mod reader;
 
-pub use input::{ArticleCreate, ArticlePatch, ArticlePut, Edits, is_external_id};
+pub use acts::{BulkError, BulkInput, BulkItem, BulkResult, NoteInput, RejectInput, ReorderInput};
+pub use input::{
+    ArticleCreate, ArticlePatch, ArticlePut, Edits, MAX_TERM, MAX_TERMS, checked_note,
+    is_external_id,
+};
 pub use manage::{BodySource, ManagedArticle, ManagedArticleList, ManagedArticleSummary};
 pub use parts::{
     Attachment, AttachmentInput, BodyFormat, BodyInput, Cover, CoverInput, NewBody, Publication,

@@ -1,0 +1,236 @@
+//! What people do to an article's state and place.
+
+use actix_web::web::Data;
+use actix_web::{HttpResponse, post};
+
+use super::saved;
+use crate::app::App;
+use crate::articles::ArticleId;
+use crate::articles::rules::Action;
+use crate::articles::store::{self, Stored, Writer};
+use crate::articles::wire::{
+    ManagedArticle, NoteInput, PublishInput, RejectInput, ReorderInput, checked_note,
+};
+use crate::auth::{Can, Needs, Publish, WriteContent};
+use crate::db::Conn;
+use crate::error::{ApiResult, FaultCode};
+use crate::http::body::{Body, OptionalBody};
+use crate::http::fields::{Check, Member, NoMembers};
+use crate::writes::{Asked, DryRunParams};
+
+/// Runs an action on an article that the caller may do it to: what it makes is answered.
+async fn act<P: Needs>(
+    app: &App,
+    caller: Can<P>,
+    id: ArticleId,
+    asked: &Asked,
+    note: Option<String>,
+    action: impl FnOnce(&mut Conn, &Stored, &Writer) -> ApiResult<Stored> + Send + 'static,
+) -> ApiResult<HttpResponse> {
+    let (id, now) = (id.0, app.clock.now());
+    let (if_match, asking) = (asked.if_match.clone(), caller.caller.clone());
+    let work = move |conn: &mut Conn| {
+        let caller = caller.again(conn, now)?;
+        let writer = Writer::new(conn, caller, now)?.noting(note);
+        let was = writer.find(conn, P::PERMISSION, id)?;
+        if_match.check(was.row.version)?;
+        saved(action(conn, &was, &writer)?, now)
+    };
+    asked.write(app, &asking, work).await
+}
+
+/// Takes it through a step that needs nothing but its state.
+fn step(
+    action: Action,
+) -> impl FnOnce(&mut Conn, &Stored, &Writer) -> ApiResult<Stored> + Send + 'static {
+    move |conn, was, writer| store::take(conn, was, action, &writer.act)
+}
+
+/// Hand an article in for review
+///
+/// A draft becomes `in_review`: its author can't change it any more, an editor publishes it or hands
+/// it back.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "submitArticle",
+    params(
+        ("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12),
+        DryRunParams,
+    ),
+    request_body(content = Option<NoteInput>, description = "A note; may be left out"),
+    responses(
+        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 409, description = "It is no draft"),
+    ),
+)]
+#[post("/v1/admin/articles/{id}/submit")]
+pub async fn submit(
+    caller: Can<WriteContent>,
+    app: Data<App>,
+    id: ArticleId,
+    asked: Asked,
+    body: OptionalBody<NoteInput>,
+) -> ApiResult<HttpResponse> {
+    let mut check = Check::default();
+    let note = checked_note(&mut check, body.0.note);
+    check.finish()?;
+    act(&app, caller, id, &asked, note, step(Action::Submit)).await
+}
+
+/// Hand an article back to its author
+///
+/// What is in review becomes a draft again. The note, which stands in the revision that this makes,
+/// says why.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "rejectArticle",
+    params(
+        ("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12),
+        DryRunParams,
+    ),
+    request_body(content = RejectInput, description = "Why"),
+    responses(
+        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 409, description = "It is not in review"),
+    ),
+)]
+#[post("/v1/admin/articles/{id}/reject")]
+pub async fn reject(
+    caller: Can<Publish>,
+    app: Data<App>,
+    id: ArticleId,
+    asked: Asked,
+    body: Body<RejectInput>,
+) -> ApiResult<HttpResponse> {
+    let mut check = Check::default();
+    let note = checked_note(&mut check, body.0.note);
+    if note.is_none() && !check.has_fault_at("/note") {
+        check.required::<String>("/note", None);
+    }
+    check.finish()?;
+    act(&app, caller, id, &asked, note, step(Action::Reject)).await
+}
+
+/// Publish an article
+///
+/// Makes it public, now or at an instant ahead (`scheduled`). The first time the date is now if
+/// none is given, later it stays. The article needs a body or `external_url`.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "publishArticle",
+    params(
+        ("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12),
+        DryRunParams,
+    ),
+    request_body(
+        content = Option<PublishInput>,
+        description = "From when on, and until when; may be left out",
+    ),
+    responses(
+        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 409, description = "It is in the trash"),
+    ),
+)]
+#[post("/v1/admin/articles/{id}/publish")]
+pub async fn publish(
+    caller: Can<Publish>,
+    app: Data<App>,
+    id: ArticleId,
+    asked: Asked,
+    body: OptionalBody<PublishInput>,
+) -> ApiResult<HttpResponse> {
+    let mut check = Check::default();
+    let publication = body.0.checked(&mut check, "");
+    check.finish()?;
+    let publish = move |conn: &mut Conn, was: &Stored, writer: &Writer| {
+        store::publish(conn, was, publication, &writer.act)
+    };
+    act(&app, caller, id, &asked, None, publish).await
+}
+
+/// Take an article back
+///
+/// A published article becomes `archived`, a scheduled one a draft again.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "unpublishArticle",
+    params(
+        ("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12),
+        DryRunParams,
+    ),
+    responses(
+        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 409, description = "It is neither published nor scheduled"),
+    ),
+)]
+#[post("/v1/admin/articles/{id}/unpublish")]
+pub async fn unpublish(
+    caller: Can<Publish>,
+    app: Data<App>,
+    id: ArticleId,
+    asked: Asked,
+    _: OptionalBody<NoMembers>,
+) -> ApiResult<HttpResponse> {
+    act(&app, caller, id, &asked, None, step(Action::Unpublish)).await
+}
+
+/// Take an article out of the trash
+///
+/// It becomes a draft.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "restoreArticle",
+    params(
+        ("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12),
+        DryRunParams,
+    ),
+    responses(
+        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 409, description = "It is not in the trash"),
+    ),
+)]
+#[post("/v1/admin/articles/{id}/restore")]
+pub async fn restore(
+    caller: Can<WriteContent>,
+    app: Data<App>,
+    id: ArticleId,
+    asked: Asked,
+    _: OptionalBody<NoMembers>,
+) -> ApiResult<HttpResponse> {
+    act(&app, caller, id, &asked, None, step(Action::Restore)).await
+}
+
+/// Put an article in order by hand
+///
+/// Gives it a place among the articles of its section that are in order by hand: lists sorted by
+/// `section_order` show these after what is pinned and before all others. Those behind it move on;
+/// a place behind the last is the end. `null` takes it out of the order. At most 1,000 articles of a
+/// section are in order by hand.
+#[utoipa::path(
+    tag = "manage articles", operation_id = "reorderArticle",
+    params(
+        ("id" = i64, Path, description = "Id of the article", minimum = 1, example = 12),
+        DryRunParams,
+    ),
+    request_body(content = ReorderInput, description = "Where to"),
+    responses((status = 200, description = "The article", body = ManagedArticle)),
+)]
+#[post("/v1/admin/articles/{id}/reorder")]
+pub async fn reorder(
+    caller: Can<Publish>,
+    app: Data<App>,
+    id: ArticleId,
+    asked: Asked,
+    body: Body<ReorderInput>,
+) -> ApiResult<HttpResponse> {
+    let mut check = Check::default();
+    let position = match body.0.position {
+        Member::Given(n) => check.number("/position", n, 0, store::MAX_POSITION),
+        Member::Null => None,
+        Member::Absent => {
+            let detail = "is required; null takes it out of the order";
+            check.fault("/position", FaultCode::Required, detail);
+            None
+        }
+    };
+    check.finish()?;
+    let reorder = move |conn: &mut Conn, was: &Stored, writer: &Writer| {
+        store::reorder(conn, was, position, &writer.act)
+    };
+    act(&app, caller, id, &asked, None, reorder).await
+}

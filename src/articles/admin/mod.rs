@@ -1,0 +1,72 @@
+//! Articles, as their editors see them.
+
+mod actions;
+mod bulk;
+mod edit;
+mod external;
+mod list;
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::lists;
+use super::store::{Stored, Writer};
+use super::wire::{Edits, Publication, PublishInput};
+use crate::auth::{Caller, Permission};
+use crate::db::Timestamp;
+use crate::error::ApiResult;
+use crate::http::fields::{Check, Member, Object};
+use crate::writes::Answer;
+
+/// Mounts the articles of management.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        .service(list::list)
+        .service(edit::create)
+        .service(bulk::bulk)
+        .service(edit::read)
+        .service(edit::patch)
+        .service(edit::delete)
+        .service(actions::submit)
+        .service(actions::reject)
+        .service(actions::publish)
+        .service(actions::unpublish)
+        .service(actions::restore)
+        .service(actions::reorder)
+        .service(external::put_external);
+}
+
+/// What publishing is asked for in a body: absent and null are none.
+fn checked_publication(
+    check: &mut Check,
+    caller: &Caller,
+    asked: Member<Object<PublishInput>>,
+) -> ApiResult<Option<Publication>> {
+    let Some(asked) = asked.given() else {
+        return Ok(None);
+    };
+    caller.check(Permission::Publish)?;
+    Ok(Some(asked.0.checked(check, "/publish")))
+}
+
+/// Checks that the writer may change the article so: what is public, and when anything is to be, is
+/// for those who may publish.
+fn checked_update(writer: &Writer, was: &Stored, edits: &Edits) -> ApiResult<()> {
+    let moves_date = edits.published_at != was.row.published_at;
+    if was.row.status_at(writer.act.by.now).is_released() || moves_date {
+        writer.check(Permission::Publish)?;
+    }
+    Ok(())
+}
+
+/// 200 with the article.
+fn saved(stored: Stored, now: Timestamp) -> ApiResult<Answer> {
+    let article = lists::managed(stored, now);
+    Answer::ok(&article, article.version)
+}
+
+/// 201 with the article.
+fn created(stored: Stored, now: Timestamp) -> ApiResult<Answer> {
+    let article = lists::managed(stored, now);
+    let location = format!("/v1/admin/articles/{}", article.id);
+    Answer::created(&article, article.version, location)
+}

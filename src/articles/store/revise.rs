@@ -1,0 +1,130 @@
+//! Every save of an article is kept as a revision.
+
+use diesel::prelude::*;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::articles::lists;
+use crate::articles::rules::Status;
+use crate::audit::{self, ActorKind, By};
+use crate::db::schema::revisions;
+use crate::db::{Conn, JsonOf, Timestamp};
+use crate::error::{ApiError, ApiResult};
+
+use super::{Act, Stored};
+
+#[derive(Insertable)]
+#[diesel(table_name = revisions)]
+struct NewRevision<'a> {
+    article_id: i64,
+    version: i64,
+    at: Timestamp,
+    actor: &'static str,
+    actor_id: Option<i64>,
+    actor_name: Option<&'a str>,
+    note: Option<&'a str>,
+    status: &'static str,
+    kept: bool,
+    changed: JsonOf<Vec<String>>,
+    content: JsonOf<Value>,
+}
+
+/// Keeps the state that a write has made. What was there before the first revision that the article
+/// has is kept with it, so that nothing is lost of what is older than the log.
+pub(super) fn revise(
+    conn: &mut Conn,
+    act: &Act,
+    was: Option<&Stored>,
+    is: &Stored,
+) -> ApiResult<()> {
+    let (id, now) = (is.row.id, act.by.now);
+    if let Some(was) = was
+        && !has(conn, id, was.row.version)?
+    {
+        let unknown = By {
+            actor: audit::Actor::system(),
+            ..act.by.clone()
+        };
+        insert(conn, &unknown, was.row.updated_at, None, Vec::new(), was)?;
+    }
+    let wire = |stored: &Stored| lists::managed(stored.clone(), now);
+    let changes = audit::between(was.map(wire).as_ref(), Some(&wire(is)));
+    let changed = changes.into_iter().map(|change| change.member).collect();
+    insert(conn, &act.by, now, act.note.as_deref(), changed, is)?;
+    if was.is_some() {
+        unkeep(conn, is, now)?;
+    }
+    Ok(())
+}
+
+fn insert(
+    conn: &mut Conn,
+    by: &By,
+    at: Timestamp,
+    note: Option<&str>,
+    changed: Vec<String>,
+    stored: &Stored,
+) -> ApiResult<()> {
+    let actor = &by.actor;
+    let is_known = actor.kind != ActorKind::System;
+    let row = NewRevision {
+        article_id: stored.row.id,
+        version: stored.row.version,
+        at,
+        actor: actor.kind.as_str(),
+        actor_id: actor.id.filter(|_| is_known),
+        actor_name: actor.name.as_deref(),
+        note,
+        status: stored.row.status_at(by.now).as_str(),
+        kept: true,
+        changed: JsonOf(changed),
+        content: JsonOf(content(stored, by.now)?),
+    };
+    diesel::insert_into(revisions::table)
+        .values(&row)
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The article as management shows it.
+fn content(stored: &Stored, now: Timestamp) -> ApiResult<Value> {
+    let shown = lists::managed(stored.clone(), now);
+    to_value(&shown)
+}
+
+fn to_value<T: Serialize>(value: &T) -> ApiResult<Value> {
+    serde_json::to_value(value).map_err(|e| ApiError::Internal(e.to_string()))
+}
+
+fn has(conn: &mut Conn, id: i64, version: i64) -> QueryResult<bool> {
+    revisions::table
+        .find((id, version))
+        .select(revisions::version)
+        .first::<i64>(conn)
+        .optional()
+        .map(|found| found.is_some())
+}
+
+/// Hands to retention what is neither the newest nor the newest that was released.
+fn unkeep(conn: &mut Conn, is: &Stored, now: Timestamp) -> QueryResult<()> {
+    let older = || {
+        revisions::table
+            .filter(revisions::article_id.eq(is.row.id))
+            .filter(revisions::version.lt(is.row.version))
+            .filter(revisions::kept.eq(true))
+    };
+    let mut protected = None;
+    if !is.row.status_at(now).is_released() {
+        let released = [Status::Scheduled.as_str(), Status::Published.as_str()];
+        protected = older()
+            .filter(revisions::status.eq_any(released))
+            .order(revisions::version.desc())
+            .select(revisions::version)
+            .first::<i64>(conn)
+            .optional()?;
+    }
+    diesel::update(older().filter(revisions::version.ne(protected.unwrap_or(0))))
+        .set(revisions::kept.eq(false))
+        .execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The change log: what every write of content moves an entry of, and what followers read.
+//!
+//! It is compacted: each article and section has one row, and a change moves it to a new `seq`. So
+//! reading from the start gives everything that is public once, and reading from any place gives
+//! what changed since, deletions included; nothing of it ever runs out. `seq` grows under the lock
+//! of content writers, so that no reader passes over a commit that comes later.
+
+mod store;
+
+pub use store::{Visible, generation, record};

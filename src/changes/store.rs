@@ -1,0 +1,159 @@
+//! Queries of the change log.
+
+use diesel::dsl::{max, sql};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel::upsert::excluded;
+
+use crate::db::dialect::MAX_BINDS;
+use crate::db::schema::changes;
+use crate::db::{Conn, Timestamp};
+use crate::each;
+use crate::slugs::Resource;
+
+/// What a write made of an article or section for readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visible {
+    /// It is public.
+    Now,
+    /// It was public just before, and isn't any more.
+    Before,
+    /// Neither.
+    Not,
+}
+
+impl Visible {
+    /// From whether it was public before and whether it is after.
+    pub fn from(was: bool, is: bool) -> Self {
+        match (was, is) {
+            (_, true) => Self::Now,
+            (true, false) => Self::Before,
+            (false, false) => Self::Not,
+        }
+    }
+
+    fn op(self) -> &'static str {
+        match self {
+            Self::Now => UPSERT,
+            Self::Before => DELETE,
+            Self::Not => NONE,
+        }
+    }
+}
+
+/// `op` of what is public.
+pub const UPSERT: &str = "upsert";
+/// `op` of what was public once.
+pub const DELETE: &str = "delete";
+/// `op` of what never was.
+const NONE: &str = "none";
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = changes, treat_none_as_default_value = false)]
+struct NewChange {
+    seq: i64,
+    resource: &'static str,
+    entity_id: i64,
+    op: &'static str,
+    at: Timestamp,
+}
+
+const COLUMNS: usize = 5;
+
+/// Moves these to the end of the log, each once, in order. What was public once stays marked so.
+/// Call it in the transaction of the write, which holds the lock of content writers: that makes a
+/// later `seq` the later commit, so that no reader passes over one.
+pub fn record(
+    conn: &mut Conn,
+    resource: Resource,
+    entities: &[(i64, Visible)],
+    at: Timestamp,
+) -> QueryResult<()> {
+    if entities.is_empty() {
+        return Ok(());
+    }
+    let last = generation(conn)?;
+    let rows: Vec<NewChange> = (last + 1..)
+        .zip(entities)
+        .map(|(seq, (entity_id, visible))| NewChange {
+            seq,
+            resource: resource.name(),
+            entity_id: *entity_id,
+            op: visible.op(),
+            at,
+        })
+        .collect();
+    let op = || {
+        sql::<Text>(
+            "CASE WHEN excluded.op = 'none' AND changes.op <> 'none' THEN 'delete' \
+             ELSE excluded.op END",
+        )
+    };
+    for chunk in rows.chunks(MAX_BINDS / COLUMNS) {
+        each!(conn, c => diesel::insert_into(changes::table)
+            .values(chunk)
+            .on_conflict((changes::resource, changes::entity_id))
+            .do_update()
+            .set((
+                changes::seq.eq(excluded(changes::seq)),
+                changes::op.eq(op()),
+                changes::at.eq(excluded(changes::at)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// The newest `seq`: the generation of the content. 0 in an empty log.
+pub fn generation(conn: &mut Conn) -> QueryResult<i64> {
+    let last: Option<i64> = changes::table.select(max(changes::seq)).first(conn)?;
+    Ok(last.unwrap_or(0))
+}
+
+/// A row of the log.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = changes)]
+#[allow(
+    missing_docs,
+    reason = "named as the columns, which the migration explains"
+)]
+pub struct ChangeRow {
+    pub seq: i64,
+    pub resource: String,
+    pub entity_id: i64,
+    pub op: String,
+    pub at: Timestamp,
+}
+
+/// Which part of the log.
+#[derive(Debug, Clone)]
+pub struct Span {
+    /// Behind this `seq`.
+    pub after: i64,
+    /// Up to this `seq` only what is public: a client that has nothing needs no deletions.
+    pub snapshot_until: i64,
+    /// Only this kind.
+    pub resource: Option<Resource>,
+}
+
+/// The next rows that were public at some time, in order.
+pub fn rows(conn: &mut Conn, span: &Span, limit: i64) -> QueryResult<Vec<ChangeRow>> {
+    let mut query = changes::table
+        // As in the partial index.
+        .filter(sql::<diesel::sql_types::Bool>("changes.op <> 'none'"))
+        .filter(changes::seq.gt(span.after))
+        .filter(
+            changes::op
+                .eq(UPSERT)
+                .or(changes::seq.gt(span.snapshot_until)),
+        )
+        .into_boxed();
+    if let Some(resource) = span.resource {
+        query = query.filter(changes::resource.eq(resource.name()));
+    }
+    query
+        .order(changes::seq.asc())
+        .limit(limit)
+        .select(ChangeRow::as_select())
+        .load(conn)
+}

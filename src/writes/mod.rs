@@ -1,0 +1,286 @@
+//! Safe writes: versions (`If-Match`), dry runs (`?dry_run=true`) and requests that may be sent again
+//! (`Idempotency-Key`, as in the IETF's draft of that header).
+//!
+//! [`Asked`] is what a content write takes beside its path and body, and [`Asked::write`] is how its
+//! work is run: once, or tried and undone, or not at all where the first answer is kept.
+
+mod answer;
+mod keys;
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::Method;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use aws_lc_rs::digest::{Context, SHA256};
+
+use crate::app::App;
+use crate::auth::{Caller, Identity};
+use crate::db::{Conn, DbError, Timestamp};
+use crate::error::{ApiError, ApiResult, Code, Fault, FaultCode};
+use crate::http::body::BodyDigest;
+use crate::http::params::{FromParams, Reader};
+use crate::http::precondition::IfMatch;
+
+pub use answer::Answer;
+use keys::{Claim, Found};
+
+/// The longest `Idempotency-Key`, in characters.
+const MAX_KEY: usize = 255;
+/// How long a first answer is kept, in seconds.
+const KEPT_SECONDS: i64 = 24 * 3600;
+
+/// What a content write is asked for beside its path and body: its parameters, its condition, whether
+/// to write at all. The faults of all of them are told at once.
+#[derive(Debug)]
+pub struct Asked<T = ()> {
+    /// The parameters.
+    pub query: T,
+    /// The condition.
+    pub if_match: IfMatch,
+    dry_run: bool,
+    keyed: Keyed,
+}
+
+impl<T: FromParams> FromRequest for Asked<T> {
+    type Error = ApiError;
+    type Future = Ready<ApiResult<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut reader = Reader::of(req);
+        let query = T::from_params(&mut reader);
+        let dry_run = reader.boolean("dry_run").unwrap_or(false);
+        let if_match = IfMatch::read(req).unwrap_or_else(|fault| {
+            reader.report(fault);
+            IfMatch::Absent
+        });
+        let keyed = Keyed::read(req, &mut reader);
+        ready(reader.finish().map(|()| Self {
+            query,
+            if_match,
+            dry_run,
+            keyed,
+        }))
+    }
+}
+
+impl<T> Asked<T> {
+    /// Runs the work of a write in one transaction and answers with what it made. A dry run is
+    /// answered with 200 and undone. With an `Idempotency-Key` the answer is kept in that very
+    /// transaction; where one is kept, it is given again and the work is not run.
+    pub async fn write<F>(&self, app: &App, caller: &Caller, work: F) -> ApiResult<HttpResponse>
+    where
+        F: FnOnce(&mut Conn) -> ApiResult<Answer> + Send + 'static,
+    {
+        if self.dry_run {
+            return Ok(try_out(app, work).await?.tried());
+        }
+        let owner = match caller.identity {
+            Identity::Account { user_id, .. } => format!("account:{user_id}"),
+            Identity::ApiKey { id, .. } => format!("api_key:{id}"),
+        };
+        self.keyed.run(app, Lane::Content, owner, work).await
+    }
+}
+
+/// The `Idempotency-Key` of a `POST`, if it has one.
+#[derive(Debug)]
+pub struct Keyed {
+    key: Option<String>,
+    req: HttpRequest,
+}
+
+/// The operation has no parameters of its own.
+impl FromRequest for Keyed {
+    type Error = ApiError;
+    type Future = Ready<ApiResult<Self>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut reader = Reader::of(req);
+        let keyed = Self::read(req, &mut reader);
+        ready(reader.finish().map(|()| keyed))
+    }
+}
+
+/// Which transactions the work takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Content: one after the other.
+    Content,
+    /// Hits: several at once on PostgreSQL.
+    Hits,
+}
+
+/// The header's name.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+impl Keyed {
+    fn read(req: &HttpRequest, reader: &mut Reader) -> Self {
+        let nothing = |req: &HttpRequest| Self {
+            key: None,
+            req: req.clone(),
+        };
+        if *req.method() != Method::POST {
+            return nothing(req);
+        }
+        let mut values = req.headers().get_all(IDEMPOTENCY_KEY);
+        let Some(value) = values.next() else {
+            return nothing(req);
+        };
+        let text = value.to_str().unwrap_or_default().trim();
+        let is_key =
+            (1..=MAX_KEY).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        if !is_key || values.next().is_some() {
+            let detail = "Idempotency-Key must be given once: 1 to 255 printable ASCII characters";
+            reader.report(Fault::parameter(
+                "Idempotency-Key",
+                FaultCode::Invalid,
+                detail,
+            ));
+        }
+        Self {
+            key: Some(text.to_owned()),
+            req: req.clone(),
+        }
+    }
+
+    /// Runs the work, or gives the first answer again. `owner` says whose key it is.
+    pub async fn run<F>(
+        &self,
+        app: &App,
+        lane: Lane,
+        owner: String,
+        work: F,
+    ) -> ApiResult<HttpResponse>
+    where
+        F: FnOnce(&mut Conn) -> ApiResult<Answer> + Send + 'static,
+    {
+        let Some(key) = self.key.clone() else {
+            return Ok(in_lane(app, lane, work).await?.send());
+        };
+        let (app, request) = (app.clone(), self.fingerprint());
+        let claim = Claim::new(owner, key, request);
+        // It goes on when the client has gone: what is claimed is also answered or released.
+        let whole = actix_web::rt::spawn(async move { claimed(app, lane, claim, work).await });
+        whole
+            .await
+            .map_err(|_| ApiError::Internal("a write was cut off".to_owned()))?
+    }
+
+    /// The SHA-256 of what is asked: method, path, query, condition and body.
+    fn fingerprint(&self) -> Vec<u8> {
+        let mut context = Context::new(&SHA256);
+        let extensions = self.req.extensions();
+        let body = extensions.get::<BodyDigest>().map(|digest| digest.0);
+        let condition = self.req.headers().get("if-match");
+        for part in [
+            self.req.method().as_str().as_bytes(),
+            self.req.path().as_bytes(),
+            self.req.query_string().as_bytes(),
+            condition.map(|value| value.as_bytes()).unwrap_or_default(),
+            body.as_ref().map(<[u8; 32]>::as_slice).unwrap_or_default(),
+        ] {
+            context.update(&part.len().to_be_bytes());
+            context.update(part);
+        }
+        context.finish().as_ref().to_vec()
+    }
+}
+
+/// Claims the key, works and keeps the answer.
+async fn claimed<F>(app: App, lane: Lane, claim: Claim, work: F) -> ApiResult<HttpResponse>
+where
+    F: FnOnce(&mut Conn) -> ApiResult<Answer> + Send + 'static,
+{
+    let (clock, asked) = (app.clock.clone(), claim.clone());
+    let found = in_lane(&app, lane, move |conn| {
+        keys::claim(conn, &asked, clock.now())
+    })
+    .await?;
+    if let Found::Kept(first) = found {
+        return first.map(Answer::send);
+    }
+    let own = claim.clone();
+    let worked = in_lane(&app, lane, move |conn| {
+        let answer = work(conn)?;
+        keys::keep(conn, &own, &Ok(answer.clone()))?;
+        Ok(answer)
+    });
+    let result = worked.await;
+    if let Err(error) = &result {
+        let is_kept = matches!(error.code().status().as_u16(), 409 | 422)
+            && error.code() != Code::IdempotencyInFlight;
+        let kept = is_kept.then(|| keys::kept_error(error));
+        in_lane(&app, lane, move |conn| match kept {
+            Some(kept) => keys::keep_error(conn, &claim, kept),
+            None => keys::release(conn, &claim),
+        })
+        .await?;
+    }
+    result.map(Answer::send)
+}
+
+async fn in_lane<T, F>(app: &App, lane: Lane, work: F) -> ApiResult<T>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Conn) -> ApiResult<T> + Send + 'static,
+{
+    match lane {
+        Lane::Content => app.db.write(work).await,
+        Lane::Hits => app.db.count(work).await,
+    }
+}
+
+/// How a try ends: always as a failure, so that its transaction is undone.
+enum Undone {
+    Tried(Answer),
+    Failed(ApiError),
+}
+
+impl From<DbError> for Undone {
+    fn from(error: DbError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<diesel::result::Error> for Undone {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+async fn try_out<F>(app: &App, work: F) -> ApiResult<Answer>
+where
+    F: FnOnce(&mut Conn) -> ApiResult<Answer> + Send + 'static,
+{
+    let tried = app
+        .db
+        .write(move |conn| match work(conn) {
+            Ok(answer) => Err::<(), _>(Undone::Tried(answer)),
+            Err(error) => Err(Undone::Failed(error)),
+        })
+        .await;
+    match tried {
+        Err(Undone::Tried(answer)) => Ok(answer),
+        Err(Undone::Failed(error)) => Err(error),
+        Ok(()) => Err(ApiError::Internal("a try was not undone".to_owned())),
+    }
+}
+
+/// Deletes answers that were kept for 24 hours, and returns how many.
+pub async fn tidy(app: &App) -> ApiResult<usize> {
+    let before: Timestamp = app.clock.now().plus_seconds(-KEPT_SECONDS);
+    app.db
+        .write(move |conn| keys::delete_before(conn, before).map_err(ApiError::from))
+        .await
+}
+
+/// The parameter that every content write takes.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "documents what `Asked` reads")]
+pub struct DryRunParams {
+    /// `true`: validates the whole request and answers 200 with what would be, and writes nothing.
+    #[param(default = false)]
+    dry_run: Option<bool>,
+}
