@@ -62,6 +62,11 @@ pub struct Config {
     pub cache_section: CachePolicy,
     /// `LANMU_AUDIT_DAYS`: how long the audit log is kept; `None`: for good.
     pub audit_days: Option<i64>,
+    /// `LANMU_TICK_MS`: how often what time has made of articles is written down; `None`: never, by
+    /// this node.
+    pub tick: Option<Duration>,
+    /// `LANMU_TRASH_DAYS`: how long articles lie in the trash; `None`: until somebody deletes them.
+    pub trash_days: Option<i64>,
     /// `LANMU_RESET_URL`: a web address with `{token}` in it.
     pub reset_url: Option<String>,
     /// `LANMU_LOG`: a filter as in `tracing-subscriber`.
@@ -210,10 +215,12 @@ impl Config {
             cache_article: get.cache("LANMU_CACHE_ARTICLE")?,
             cache_list: get.cache("LANMU_CACHE_LIST")?,
             cache_section: get.cache("LANMU_CACHE_SECTION")?,
-            audit_days: match get.number("LANMU_AUDIT_DAYS", 0, 0..=36_500)? {
+            audit_days: get.days("LANMU_AUDIT_DAYS", 0)?,
+            tick: match get.number("LANMU_TICK_MS", 500, 0..=60_000)? {
                 0 => None,
-                days => Some(days),
+                millis => Some(Duration::from_millis(millis)),
             },
+            trash_days: get.days("LANMU_TRASH_DAYS", 30)?,
             reset_url: get
                 .text("LANMU_RESET_URL")
                 .map(reset_template)
@@ -297,6 +304,12 @@ impl Lookup<'_> {
                 ),
             }),
         }
+    }
+
+    /// A number of days; 0 is none.
+    fn days(&self, name: &'static str, default: i64) -> Result<Option<i64>, ConfigError> {
+        let days = self.number(name, default, 0..=36_500)?;
+        Ok(Some(days).filter(|days| *days > 0))
     }
 
     fn list<T>(
@@ -479,6 +492,8 @@ mod tests {
             ("LANMU_CACHE_LIST", "30,60"),
             ("LANMU_CACHE_LIST", "30,x,60,1"),
             ("LANMU_AUDIT_DAYS", "-1"),
+            ("LANMU_TICK_MS", "60001"),
+            ("LANMU_TRASH_DAYS", "soon"),
             ("LANMU_RESET_URL", "https://x.example/reset"),
             ("LANMU_RESET_URL", "javascript:{token}"),
             ("LANMU_LOG_FORMAT", "xml"),

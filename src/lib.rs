@@ -11,6 +11,7 @@
 //! | [`db`] | one connection type over SQLite and PostgreSQL |
 //! | [`http`] | what all handlers share: reading requests, paging, answering |
 //! | [`visibility`] | the one predicate behind every delivery read |
+//! | [`secrets`] | random keys that all nodes share |
 //! | [`slugs`] | free slugs and old slugs |
 //! | [`writes`] | safe writes: versions, dry runs, `Idempotency-Key` |
 //! | [`changes`] | the change log, and what followers read of it |
@@ -45,6 +46,7 @@ pub mod http;
 pub mod limits;
 pub mod memory;
 pub mod openapi;
+pub mod secrets;
 pub mod sections;
 pub mod server;
 pub mod site;

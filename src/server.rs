@@ -18,7 +18,8 @@ use crate::http::answer::Delivery;
 use crate::http::frame::{Routes, fallback, frame};
 use crate::http::params::Params;
 use crate::{
-    api_keys, articles, audit, auth, hits, limits, memory, openapi, sections, site, users,
+    api_keys, articles, audit, auth, changes, hits, limits, memory, openapi, sections, site, users,
+    writes,
 };
 
 /// How long a client may take to send a request's head.
@@ -31,6 +32,8 @@ const IDLE_TIME: Duration = Duration::from_secs(30);
 const SETTLED: Duration = Duration::from_secs(1);
 /// How often hit ids, visits, sessions and signing keys that are past are deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
+/// When to try again where the database was away.
+const TICK_AGAIN: Duration = Duration::from_secs(2);
 /// How often the signing keys are read anew.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 
@@ -40,6 +43,7 @@ pub fn routes(config: &mut ServiceConfig) {
     sections::routes(config);
     articles::routes(config);
     hits::routes(config);
+    changes::routes(config);
     auth::routes(config);
     users::routes(config);
     api_keys::routes(config);
@@ -123,6 +127,7 @@ pub async fn run(
     .run();
 
     let learning = actix_web::rt::spawn(learn_keys(app.clone()));
+    let ticking = actix_web::rt::spawn(tick(app.clone()));
     let forgetting = actix_web::rt::spawn(app.limits.clone().keep_tidy());
     let tidying = actix_web::rt::spawn(async move {
         tokio::time::sleep(SETTLED).await;
@@ -133,6 +138,8 @@ pub async fn run(
                 ("hits", hits::tidy(&app).await),
                 ("sessions", auth::tidy(&app).await),
                 ("audit", audit::tidy(&app).await),
+                ("trash", articles::tidy(&app).await),
+                ("idempotency keys", writes::tidy(&app).await),
             ] {
                 match done {
                     Ok(deleted) => tracing::debug!(what, deleted, "tidied"),
@@ -146,10 +153,26 @@ pub async fn run(
     stop.await;
     tracing::info!("stopping");
     tidying.abort();
+    ticking.abort();
     learning.abort();
     forgetting.abort();
     handle.stop(true).await;
     server.await.map_err(std::io::Error::other)?
+}
+
+/// Writes down what time makes of articles.
+async fn tick(app: App) {
+    let Some(pause) = app.config.tick else { return };
+    loop {
+        let pause = match articles::tick(&app).await {
+            Ok(_) => pause,
+            Err(error) => {
+                tracing::warn!(%error, "what time has made of articles can't be written down");
+                TICK_AGAIN
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
 }
 
 /// Keeps the signing keys as the database has them.

@@ -350,8 +350,8 @@ impl FromParams for RelatedQuery {
 
 /// List related articles
 ///
-/// Those that share most tags and key words with the article first, then the newest of its
-/// section; 100 at most.
+/// Those that were set by hand first, then those that share most tags and key words with the article,
+/// then the newest of its section; 100 at most.
 #[utoipa::path(
     tag = "articles", operation_id = "listRelatedArticles",
     params(

@@ -19,6 +19,7 @@ use std::collections::HashMap;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::app::App;
 use crate::config::Site;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
@@ -103,4 +104,52 @@ pub fn newest_in_each(
         .into_iter()
         .map(|(section, ids)| (section, pick(ids)))
         .collect())
+}
+
+/// How many articles one transaction brings up to date.
+const AT_ONCE: i64 = 100;
+
+/// Writes down what time has made of articles since the last time, and returns of how many: see
+/// [`store::due_ids`]. Any number of nodes may do it at once.
+pub async fn tick(app: &App) -> ApiResult<usize> {
+    let mut settled = 0;
+    loop {
+        let now = app.clock.now();
+        let due = app
+            .db
+            .read(move |conn| store::due_ids(conn, now, AT_ONCE).map_err(ApiError::from))
+            .await?;
+        if due.is_empty() {
+            return Ok(settled);
+        }
+        let done = app
+            .db
+            .write(move |conn| store::settle_due(conn, &due, now))
+            .await?;
+        settled += done;
+        if done == 0 {
+            // Another node was faster.
+            return Ok(settled);
+        }
+    }
+}
+
+/// Deletes for good what has been in the trash for `LANMU_TRASH_DAYS`, and returns how many.
+pub async fn tidy(app: &App) -> ApiResult<usize> {
+    let Some(days) = app.config.trash_days else {
+        return Ok(0);
+    };
+    let mut deleted = 0;
+    loop {
+        let now = app.clock.now();
+        let before = now.plus_seconds(-days * 24 * 3600);
+        let gone = app
+            .db
+            .write(move |conn| store::delete_trashed(conn, before, AT_ONCE, now))
+            .await?;
+        deleted += gone;
+        if gone == 0 {
+            return Ok(deleted);
+        }
+    }
 }

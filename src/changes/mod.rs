@@ -5,6 +5,16 @@
 //! what changed since, deletions included; nothing of it ever runs out. `seq` grows under the lock
 //! of content writers, so that no reader passes over a commit that comes later.
 
+mod cursor;
+mod handlers;
 mod store;
+pub mod wire;
 
-pub use store::{Visible, generation, record};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+pub use store::{Visible, generation, knows, record};
+
+/// Mounts the change log.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(handlers::list);
+}

@@ -110,6 +110,17 @@ pub fn generation(conn: &mut Conn) -> QueryResult<i64> {
     Ok(last.unwrap_or(0))
 }
 
+/// Whether there is or was such an article or section.
+pub fn knows(conn: &mut Conn, resource: Resource, id: i64) -> QueryResult<bool> {
+    changes::table
+        .filter(changes::resource.eq(resource.name()))
+        .filter(changes::entity_id.eq(id))
+        .select(changes::seq)
+        .first::<i64>(conn)
+        .optional()
+        .map(|found| found.is_some())
+}
+
 /// A row of the log.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = changes)]

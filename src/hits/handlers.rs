@@ -1,6 +1,6 @@
 //! Hits recorded and counts read, in delivery.
 
-use actix_web::web::{Data, Json, Path};
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use chrono::{Days, NaiveDate};
 use utoipa::IntoParams;
@@ -24,7 +24,8 @@ use super::wire::{
     DailyHits, HitBatch, HitBatchItemResult, HitBatchResult, HitCount, HitCounts, HitInput,
     HitResult, SectionHitCount, TopArticle, TopList,
 };
-use super::{Hit, record};
+use super::{Hit, Recorded, record_keyed};
+use crate::writes::{Answer, Keyed};
 
 /// The most views of one batch.
 const MAX_BATCH: usize = 500;
@@ -62,9 +63,9 @@ pub async fn record_one(
     app: Data<App>,
     req: HttpRequest,
     path: Path<String>,
-    _: Params<()>,
+    keyed: Keyed,
     body: Beacon<HitInput>,
-) -> ApiResult<Json<HitResult>> {
+) -> ApiResult<HttpResponse> {
     let mut check = Check::default();
     check_client(&mut check, "/client", body.0.client);
     let hit_id = body
@@ -84,16 +85,16 @@ pub async fn record_one(
         hit_id,
         at: None,
     };
-    let recorded = record(&app, vec![hit], viewer).await?.pop();
-    match recorded {
-        Some(recorded) if recorded.outcome != Outcome::NotFound => Ok(Json(HitResult {
+    let shape = move |mut recorded: Vec<Recorded>| match recorded.pop() {
+        Some(recorded) if recorded.outcome != Outcome::NotFound => Answer::plain(&HitResult {
             article_id,
             result: recorded.outcome.as_str(),
             total: recorded.total,
             today: recorded.today,
-        })),
+        }),
         _ => Err(ApiError::not_found("article")),
-    }
+    };
+    record_keyed(&app, &keyed, vec![hit], viewer, shape).await
 }
 
 /// Count many views
@@ -114,22 +115,24 @@ pub async fn record_one(
 pub async fn record_many(
     app: Data<App>,
     req: HttpRequest,
-    _: Params<()>,
+    keyed: Keyed,
     body: Beacon<HitBatch>,
-) -> ApiResult<Json<HitBatchResult>> {
+) -> ApiResult<HttpResponse> {
     let hits = checked_batch(body.0)?;
     let viewer = Viewer::of(&req, &app.config.trusted_proxies);
-    let recorded = record(&app, hits, viewer).await?;
-    let data = (0..)
-        .zip(recorded)
-        .map(|(index, recorded)| HitBatchItemResult {
-            index,
-            article_id: recorded.article_id,
-            result: recorded.outcome.as_str(),
-        });
-    Ok(Json(HitBatchResult {
-        data: data.collect(),
-    }))
+    let shape = |recorded: Vec<Recorded>| {
+        let data = (0..)
+            .zip(recorded)
+            .map(|(index, recorded)| HitBatchItemResult {
+                index,
+                article_id: recorded.article_id,
+                result: recorded.outcome.as_str(),
+            });
+        Answer::plain(&HitBatchResult {
+            data: data.collect(),
+        })
+    };
+    record_keyed(&app, &keyed, hits, viewer, shape).await
 }
 
 fn checked_batch(batch: HitBatch) -> ApiResult<Vec<Hit>> {

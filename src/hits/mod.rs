@@ -14,6 +14,9 @@ pub mod wire;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use actix_web::HttpResponse;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::NaiveDate;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -22,6 +25,8 @@ use crate::clock::SiteZone;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::limits::Share;
+use crate::secrets;
+use crate::writes::{Answer, Keyed, Lane};
 
 pub use rules::{Client, Outcome, Viewer};
 pub use store::Recorded;
@@ -56,41 +61,98 @@ pub struct Hit {
     pub at: Option<Timestamp>,
 }
 
-/// Records hits of one viewer, all in one transaction, and tells what became of each. When this
-/// returns, they are on disk. What the viewer's limit allows is found out first: where nothing of
-/// it is to be written, nobody's turn to write is taken.
-pub async fn record(app: &App, hits: Vec<Hit>, viewer: Viewer) -> ApiResult<Vec<Recorded>> {
-    let (zone, window) = (app.config.site.zone, app.config.hit_window);
-    let (clock, salts) = (app.clock.clone(), app.salts.clone());
-    let allowance = app.limits.hits_from(viewer.address());
-    let shares: Vec<Share> = hits.iter().map(|_| allowance.take()).collect();
-    if shares.iter().all(|share| *share == Share::Unnoted) {
-        let read = app.db.read(move |conn| {
-            let now = clock.now();
-            store::reject(conn, &hits, zone.day(now), now).map_err(ApiError::from)
-        });
-        return read.await;
+/// Views that are to be recorded.
+struct Recording {
+    app: App,
+    hits: Vec<Hit>,
+    viewer: Viewer,
+    shares: Vec<Share>,
+}
+
+impl Recording {
+    /// What the viewer's limit allows is found out at once.
+    fn new(app: &App, hits: Vec<Hit>, viewer: Viewer) -> Self {
+        let allowance = app.limits.hits_from(viewer.address());
+        Self {
+            shares: hits.iter().map(|_| allowance.take()).collect(),
+            app: app.clone(),
+            hits,
+            viewer,
+        }
     }
-    let (recorded, day_salts) = app
-        .db
-        .count(move |conn| {
-            let now = clock.now();
-            let day_salts = salts.of_day(conn, zone.day(now))?;
-            let view = store::View {
-                visitor: viewer.hash(&day_salts.own),
-                visitor_before: day_salts.before.as_ref().map(|salt| viewer.hash(salt)),
-                is_bot: viewer.is_bot(),
-                shares,
-                zone,
-                window,
-                now,
-            };
-            let recorded = store::record(conn, &hits, &view)?;
-            Ok::<_, ApiError>((recorded, day_salts))
-        })
-        .await?;
+
+    /// Whether nothing of it is to be written.
+    fn is_unnoted(&self) -> bool {
+        self.shares.iter().all(|share| *share == Share::Unnoted)
+    }
+
+    fn reject(self, conn: &mut Conn) -> ApiResult<Vec<Recorded>> {
+        let now = self.app.clock.now();
+        let day = self.app.config.site.zone.day(now);
+        Ok(store::reject(conn, &self.hits, day, now)?)
+    }
+
+    fn write(self, conn: &mut Conn) -> ApiResult<(Vec<Recorded>, DaySalts)> {
+        let config = &self.app.config;
+        let (now, zone) = (self.app.clock.now(), config.site.zone);
+        let day_salts = self.app.salts.of_day(conn, zone.day(now))?;
+        let before = day_salts.before.as_ref();
+        let view = store::View {
+            visitor: self.viewer.hash(&day_salts.own),
+            visitor_before: before.map(|salt| self.viewer.hash(salt)),
+            is_bot: self.viewer.is_bot(),
+            shares: self.shares,
+            zone,
+            window: config.hit_window,
+            now,
+        };
+        let recorded = store::record(conn, &self.hits, &view)?;
+        Ok((recorded, day_salts))
+    }
+}
+
+/// Records views and tells what became of each, in the order given. When it returns, they are on
+/// disk. Where the viewer's limit leaves nothing to write, nobody's turn to write is taken.
+pub async fn record(app: &App, hits: Vec<Hit>, viewer: Viewer) -> ApiResult<Vec<Recorded>> {
+    let recording = Recording::new(app, hits, viewer);
+    if recording.is_unnoted() {
+        return app.db.read(move |conn| recording.reject(conn)).await;
+    }
+    let (recorded, day_salts) = app.db.count(move |conn| recording.write(conn)).await?;
     app.salts.remember(day_salts);
     Ok(recorded)
+}
+
+/// The name of the key that visitors' `Idempotency-Key`s are told apart by.
+const KEY_OWNERS: &str = "idempotency_keys";
+
+/// Records views and answers what `shape` makes of them; with an `Idempotency-Key` once, in the
+/// transaction that keeps the answer.
+pub async fn record_keyed<F>(
+    app: &App,
+    keyed: &Keyed,
+    hits: Vec<Hit>,
+    viewer: Viewer,
+    shape: F,
+) -> ApiResult<HttpResponse>
+where
+    F: FnOnce(Vec<Recorded>) -> ApiResult<Answer> + Send + 'static,
+{
+    if !keyed.is_given() {
+        return Ok(shape(record(app, hits, viewer).await?)?.send());
+    }
+    let clock = app.clock.clone();
+    let key = app.db.count(move |conn| {
+        secrets::find_or_make(conn, KEY_OWNERS, clock.now()).map_err(ApiError::from)
+    });
+    // No address is kept, but what nobody can tell it from.
+    let owner = format!(
+        "visitor:{}",
+        URL_SAFE_NO_PAD.encode(viewer.hash(&key.await?))
+    );
+    let recording = Recording::new(app, hits, viewer);
+    let work = move |conn: &mut Conn| shape(recording.write(conn)?.0);
+    keyed.run(app, Lane::Hits, owner, work).await
 }
 
 /// The counts of these articles, each present, zero where nothing was ever counted.

@@ -12,7 +12,8 @@ use super::params::Reader;
 
 /// The most items of one page.
 pub const MAX_LIMIT: i64 = 100;
-const DEFAULT_LIMIT: i64 = 20;
+/// How many items a page has unless it is asked for.
+pub const DEFAULT_LIMIT: i64 = 20;
 const MAX_PAGE: i64 = 10_000_000;
 /// The longest cursor, in characters: the longest sort key takes some 2,000.
 const MAX_CURSOR: usize = 4000;

@@ -49,9 +49,13 @@ fn code_of(operation: &str, status: u16) -> Option<Code> {
         ("refreshTokens", 409) => Some(Code::RefreshTokenUsed),
         ("moveSection", 409) => Some(Code::SectionCycle),
         ("deleteSection", 409) => Some(Code::SectionNotEmpty),
-        ("publishArticle" | "unpublishArticle" | "restoreArticle" | "deleteArticle", 409) => {
-            Some(Code::InvalidTransition)
-        }
+        (
+            "submitArticle" | "rejectArticle" | "publishArticle" | "unpublishArticle"
+            | "restoreArticle" | "deleteArticle",
+            409,
+        ) => Some(Code::InvalidTransition),
+        ("bulkArticles", 409) => Some(Code::BulkFailed),
+        ("recordHit" | "recordHits" | "reorderArticle", 409) => Some(Code::IdempotencyInFlight),
         _ => None,
     };
     let first = || {

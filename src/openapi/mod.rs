@@ -40,6 +40,7 @@ const EXAMPLES: &str = include_str!("../../openapi/examples.json");
         (name = "sections", description = "The tree of sections, as readers see it"),
         (name = "articles", description = "Articles, as readers see them"),
         (name = "hits", description = "Views recorded and counts read"),
+        (name = "changes", description = "What changed, for apps that keep a copy"),
         (name = "auth", description = "Sign-in, tokens, one's own account"),
         (name = "manage access", description = "Accounts, API keys, the audit log"),
         (name = "manage sections", description = "The tree of sections, as its editors see it"),

@@ -134,6 +134,15 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
     if *method == HttpMethod::Patch {
         problems.push(("428", "The operation needs If-Match"));
     }
+    let writes_content = parameters(operation).any(|p| p.name == "dry_run");
+    if *method == HttpMethod::Post && (writes_content || records_hits(path, method)) {
+        problems.push((
+            "409",
+            "A request with the same `Idempotency-Key` is being worked on",
+        ));
+        problems.push(("422", "The `Idempotency-Key` was used for another request"));
+        add_idempotency_key(operation);
+    }
     let is_limited = is_limited(path, method);
     if is_limited {
         problems.push(("429", "Too many requests; see Retry-After"));
@@ -254,11 +263,13 @@ fn add_retry_after(response: &mut Response) {
         .insert("Retry-After".to_owned(), RefOr::T(seconds));
 }
 
+fn records_hits(path: &str, method: &HttpMethod) -> bool {
+    *method == HttpMethod::Post && matches!(path, "/v1/hits" | "/v1/articles/{ref}/hits")
+}
+
 /// Whether the operation's requests are limited: all but health and the recording of hits.
 fn is_limited(path: &str, method: &HttpMethod) -> bool {
-    let records_hits =
-        *method == HttpMethod::Post && matches!(path, "/v1/hits" | "/v1/articles/{ref}/hits");
-    !records_hits && !matches!(path, "/healthz" | "/readyz" | "/metrics")
+    !records_hits(path, method) && !matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
 fn add_limits(response: &mut Response) {
@@ -293,6 +304,30 @@ fn add_not_modified(operation: &mut Operation, tag: &str) {
             "Entity tags of the copies that the client has, or `*`: 304 where one is still right",
         ))
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build();
+    operation
+        .parameters
+        .get_or_insert_with(Vec::new)
+        .push(RefOr::T(parameter));
+}
+
+fn add_idempotency_key(operation: &mut Operation) {
+    let parameter = utoipa::openapi::path::ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A key of the client's own, new for each thing that it wants done, such as a UUID: when \
+             the same request is sent again within 24 hours, the first answer is given again (2xx, \
+             409 and 422) and nothing is done twice",
+        ))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .max_length(Some(255))
+                .pattern(Some("^[!-~]+$")),
+        ))
+        .example(Some(json!("7d0a1f52-4b1e-4c5e-9a86-0f4a6d0c2f11")))
         .build();
     operation
         .parameters

@@ -144,6 +144,11 @@ impl Keyed {
         }
     }
 
+    /// Whether there is one.
+    pub fn is_given(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Runs the work, or gives the first answer again. `owner` says whose key it is.
     pub async fn run<F>(
         &self,

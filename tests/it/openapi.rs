@@ -307,7 +307,10 @@ async fn use_everything(recorder: &mut Recorder) {
     recorder
         .call(M::POST, "/v1/admin/sections/3/move", Some(place))
         .await;
-    recorder.call(M::DELETE, "/v1/admin/sections/2", None).await;
+    // What a dry run answers, and then the deletion.
+    for path in ["/v1/admin/sections/2?dry_run=true", "/v1/admin/sections/2"] {
+        recorder.call(M::DELETE, path, None).await;
+    }
 
     let articles = "/v1/admin/articles";
     let older = json!({
@@ -355,10 +358,24 @@ async fn use_everything(recorder: &mut Recorder) {
     recorder
         .call(M::POST, "/v1/admin/articles/4/publish", Some(again))
         .await;
-    recorder.call(M::DELETE, "/v1/admin/articles/4", None).await;
+    for path in ["/v1/admin/articles/4?dry_run=true", "/v1/admin/articles/4"] {
+        recorder.call(M::DELETE, path, None).await;
+    }
     recorder
         .call(M::POST, "/v1/admin/articles/4/restore", None)
         .await;
+    for (action, body) in [
+        ("4/submit", json!({"note": "请核对开放时间"})),
+        ("4/reject", json!({"note": "请补一张照片"})),
+        ("2/reorder", json!({"position": 0})),
+        (
+            "bulk",
+            json!({"action": "tag", "ids": [1, 2, 99], "add_tags": ["港口"]}),
+        ),
+    ] {
+        let path = format!("/v1/admin/articles/{action}");
+        recorder.call(M::POST, &path, Some(body)).await;
+    }
 
     let hit = json!({"client": "web", "hit_id": "5f0c1d1e-7a5e-4f0e-9a3e-0d6c6b1f2a10"});
     recorder
@@ -387,6 +404,7 @@ async fn use_everything(recorder: &mut Recorder) {
         "/v1/articles/3/hits",
         "/v1/archive",
         "/v1/tags",
+        "/v1/changes?limit=3",
         "/v1/hits?article_ids=1,3",
         "/v1/hits/top?window=all&limit=2",
         "/v1/hits/daily?from=2026-01-29&to=2026-01-31",

@@ -94,11 +94,11 @@ fn checked(body: BulkInput) -> ApiResult<Bulk> {
     let action = check.required("/action", body.action.given());
     let action = action.unwrap_or_default();
     for (pointer, given, owner) in [
-        ("/published_at", body.published_at.is_present(), "publish"),
-        ("/expires_at", body.expires_at.is_present(), "publish"),
-        ("/section_id", body.section_id.is_present(), "move"),
-        ("/add_tags", body.add_tags.is_present(), "tag"),
-        ("/remove_tags", body.remove_tags.is_present(), "tag"),
+        ("/published_at", is_given(&body.published_at), "publish"),
+        ("/expires_at", is_given(&body.expires_at), "publish"),
+        ("/section_id", is_given(&body.section_id), "move"),
+        ("/add_tags", is_given(&body.add_tags), "tag"),
+        ("/remove_tags", is_given(&body.remove_tags), "tag"),
     ] {
         if given && owner != action {
             check.fault(
@@ -139,6 +139,10 @@ fn checked(body: BulkInput) -> ApiResult<Bulk> {
         is_atomic: body.atomic.given().unwrap_or(false),
         note,
     })
+}
+
+fn is_given<T>(member: &Member<T>) -> bool {
+    matches!(member, Member::Given(_))
 }
 
 fn checked_ids(check: &mut Check, ids: Member<Vec<i64>>) -> Vec<i64> {

@@ -13,8 +13,8 @@ use crate::db::{Conn, Timestamp, dialect};
 use crate::error::ApiResult;
 use crate::visibility::{SITE, is_public, is_public_sql};
 
-use super::{Direction, Filter, by_published_at, public_listings};
-use crate::articles::store::{KEYWORD, TAG};
+use super::{Direction, Filter, by_published_at, public_among, public_listings};
+use crate::articles::store::{self, KEYWORD, TAG};
 use crate::articles::wire::{ArchiveMonth, TagCount};
 
 /// Ids of the newest public articles of a filter.
@@ -107,7 +107,7 @@ pub const MAX_RELATED: i64 = 100;
 /// How many of those that share tags or key words are looked at.
 const CANDIDATES: usize = 1000;
 
-/// Ids of related articles: those that share most tags and key words first, newer before older;
+/// Ids of related articles: those that were set by hand first, in order; then those that share most tags and key words first, newer before older;
 /// then the newest of the same section.
 pub fn related(conn: &mut Conn, id: i64, now: Timestamp) -> ApiResult<Vec<i64>> {
     let own: Vec<(String, String)> = article_terms::table
@@ -157,7 +157,10 @@ pub fn related(conn: &mut Conn, id: i64, now: Timestamp) -> ApiResult<Vec<i64>> 
         .filter_map(|(count, id)| public.get(&id).map(|published| (count, *published, id)))
         .collect();
     ranked.sort_unstable_by_key(|key| std::cmp::Reverse(*key));
-    let mut ids: Vec<i64> = ranked.into_iter().map(|(.., id)| id).collect();
+    let by_hand = store::related(conn, &[id])?.remove(&id).unwrap_or_default();
+    let mut ids = public_among(conn, &by_hand, now)?;
+    let shared = ranked.into_iter().map(|(.., id)| id);
+    ids.extend(shared.filter(|id| !by_hand.contains(id)));
     let section: i64 = articles::table
         .find(id)
         .select(articles::section_id)

@@ -21,7 +21,7 @@ use keyset::{after, found, keyset};
 
 pub use around::{MAX_RELATED, archive, neighbors, newest_in_each, related, tags};
 pub use manage::{ManagedFilter, ManagedSort, managed_articles, managed_page_ids};
-pub use shapes::{Include, article, managed, managed_summaries, summaries};
+pub use shapes::{Include, article, changed, managed, managed_summaries, summaries};
 
 /// Which articles.
 #[derive(Debug, Clone, Default)]
@@ -335,4 +335,20 @@ pub fn public_among(conn: &mut Conn, ids: &[i64], now: Timestamp) -> QueryResult
         .copied()
         .filter(|id| public.contains(id))
         .collect())
+}
+
+/// Those of the ids that are to be public at an instant ahead.
+pub fn public_later(conn: &mut Conn, ids: &[i64], now: Timestamp) -> QueryResult<Vec<i64>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    listings::table
+        .filter(
+            listings::section_id
+                .eq(SITE)
+                .and(listings::article_id.eq_any(ids)),
+        )
+        .filter(listings::published_at.gt(now))
+        .select(listings::article_id)
+        .load(conn)
 }

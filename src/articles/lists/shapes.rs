@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use crate::articles::store::{ArticleRow, DetailsRow, Stored, also_in, related};
 use crate::articles::text::reading_minutes;
 use crate::articles::wire::{
-    Article, ArticleSummary, Body, BodyFormat, BodySource, Links, ManagedArticle,
+    Article, ArticleSummary, Body, BodyFormat, BodySource, ChangedArticle, Links, ManagedArticle,
     ManagedArticleSummary, Rest,
 };
 use crate::config::Site;
@@ -135,11 +135,17 @@ pub fn article(
     now: Timestamp,
 ) -> ApiResult<Article> {
     let stored = crate::articles::store::find(conn, id)?;
-    let section_id = stored.row.section_id;
-    let mut summary = summary(stored.row, tree, site)?;
+    let mut article = whole(stored, tree, site)?;
     if with_hits {
-        summary.hits = hits::counts_of(conn, &[id], site.zone, now)?.remove(&id);
+        article.hits = hits::counts_of(conn, &[id], site.zone, now)?.remove(&id);
     }
+    Ok(article)
+}
+
+/// A whole article as readers get it, without its count.
+fn whole(stored: Stored, tree: &Tree, site: &Site) -> ApiResult<Article> {
+    let section_id = stored.row.section_id;
+    let summary = summary(stored.row, tree, site)?;
     let also_in = stored
         .also_in
         .iter()
@@ -158,6 +164,24 @@ pub fn article(
             .map(|(html, text)| Body { html, text }),
     };
     Ok(Article::new(summary, rest))
+}
+
+/// Those of these articles that are public, as followers of the change log get them.
+pub fn changed(
+    conn: &mut Conn,
+    ids: &[i64],
+    tree: &Tree,
+    site: &Site,
+    now: Timestamp,
+) -> ApiResult<HashMap<i64, ChangedArticle>> {
+    let public = super::public_among(conn, ids, now)?;
+    let mut found = HashMap::new();
+    for stored in crate::articles::store::find_many(conn, &public)? {
+        let (id, position) = (stored.row.id, stored.row.position);
+        let article = whole(stored, tree, site)?;
+        found.insert(id, ChangedArticle::new(article, position));
+    }
+    Ok(found)
 }
 
 /// The articles of these ids as their editors see them, in order, without bodies.

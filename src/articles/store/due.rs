@@ -113,13 +113,24 @@ fn next_step(stored: &Stored, now: Timestamp) -> Option<(Status, Event)> {
     }
 }
 
-/// Ids of articles that have been in the trash since before this instant.
-pub fn trashed_before(conn: &mut Conn, before: Timestamp, limit: i64) -> QueryResult<Vec<i64>> {
+/// Deletes articles that have been in the trash since before this instant, up to so many, and returns
+/// how many.
+pub fn delete_trashed(
+    conn: &mut Conn,
+    before: Timestamp,
+    limit: i64,
+    now: Timestamp,
+) -> ApiResult<usize> {
     let before = dialect::instant(conn, before);
     let sql = format!(
-        "SELECT id FROM articles WHERE status = 'trashed' AND ended_at < {before} \
+        "SELECT id FROM articles WHERE status = 'trashed' AND ended_at <= {before} \
          ORDER BY ended_at, id LIMIT {limit}"
     );
     let due: Vec<Due> = diesel::sql_query(sql).load(conn)?;
-    Ok(due.into_iter().map(|due| due.id).collect())
+    let ids: Vec<i64> = due.into_iter().map(|due| due.id).collect();
+    let act = Act::of_time(conn, now)?;
+    for was in super::find_many(conn, &ids)? {
+        super::delete(conn, &was, &act)?;
+    }
+    Ok(ids.len())
 }

@@ -21,7 +21,7 @@ use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::sections::{self, Reach, Tree};
 
-pub use due::{due_ids, settle_due, trashed_before};
+pub use due::{delete_trashed, due_ids, settle_due};
 pub use order::{MAX_POSITION, reorder};
 pub use places::{KEYWORD, SectionCount, TAG, counts, ids_in_sections, move_all, relist};
 pub use write::{create, delete, external_id_taken, publish, take, update};

@@ -17,6 +17,6 @@ pub use parts::{
     PublishInput, Seo, SeoInput, Source, SourceInput, Term,
 };
 pub use reader::{
-    Archive, ArchiveMonth, Article, ArticleList, ArticleSummary, Body, Links, Neighbors, Rest,
-    TagCount, TagList,
+    Archive, ArchiveMonth, Article, ArticleList, ArticleSummary, Body, ChangedArticle, Links,
+    Neighbors, Rest, TagCount, TagList,
 };

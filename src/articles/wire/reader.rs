@@ -35,7 +35,7 @@ pub struct Body {
 }
 
 macro_rules! reader_schema {
-    ($(#[$meta:meta])* $name:ident { $($extra:tt)* }) => {
+    ($(#[$meta:meta])* $name:ident in { $($place:tt)* } with { $($extra:tt)* }) => {
         #[derive(Debug, Clone, Serialize, ToSchema)]
         $(#[$meta])*
         pub struct $name {
@@ -57,8 +57,7 @@ macro_rules! reader_schema {
             /// The summary.
             #[schema(required, nullable, max_length = 2000)]
             pub summary: Option<String>,
-            /// The section that it stands in.
-            pub section: SectionRef,
+            $($place)*
             /// Where it comes from.
             #[schema(required, nullable)]
             pub source: Option<Source>,
@@ -116,7 +115,10 @@ macro_rules! reader_schema {
 reader_schema! {
     /// An article in a list.
     #[schema(example = json!({"id": 12, "slug": "qing-chen-de-gang-wan", "title": "清晨的港湾", "subtitle": null, "short_title": null, "summary": "渔船归港时的码头。", "section": {"id": 4, "slug": "grassroots", "name": "基层纪事", "path": "news/grassroots"}, "source": null, "author": "林舟", "editor": null, "keywords": ["港口"], "tags": ["海洋"], "cover": null, "lang": "zh-CN", "external_url": null, "featured": false, "pinned_until": null, "published_at": "2026-01-31T01:21:00Z", "published_local": "2026-01-31 09:21", "expires_at": null, "updated_at": "2026-01-31T01:21:00Z", "word_count": 8, "reading_minutes": 1, "links": {"self": "/v1/articles/12", "web": "https://www.example.com/articles/12", "qr": "/v1/articles/12/qr.svg"}}))]
-    ArticleSummary {
+    ArticleSummary in {
+        /// The section that it stands in.
+        pub section: SectionRef,
+    } with {
         /// The body; only with `include=body`.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub body: Option<Option<Body>>,
@@ -129,7 +131,10 @@ reader_schema! {
 
 reader_schema! {
     /// An article with all that its page shows.
-    Article {
+    Article in {
+        /// The section that it stands in.
+        pub section: SectionRef,
+    } with {
         /// The steps from the site's home down to the section.
         #[schema(max_items = 10)]
         pub breadcrumb: Vec<Breadcrumb>,
@@ -152,6 +157,74 @@ reader_schema! {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         pub hits: Option<HitCount>,
+    }
+}
+
+reader_schema! {
+    /// An article as followers of the change log get it: other resources stand in it by their ids
+    /// alone.
+    ChangedArticle in {
+        /// The section that it stands in.
+        #[schema(minimum = 1)]
+        pub section_id: i64,
+        /// Other sections that it is listed in.
+        #[schema(max_items = 20)]
+        pub also_in: Vec<i64>,
+        /// Its place among the articles of its section that were put in order by hand, from 0; null
+        /// where it wasn't.
+        #[schema(required, nullable, minimum = 0)]
+        pub position: Option<i64>,
+    } with {
+        /// Files that go with it.
+        #[schema(max_items = 100)]
+        pub attachments: Vec<Attachment>,
+        /// The address that search engines are to keep.
+        #[schema(required, nullable, max_length = 2000)]
+        pub canonical_url: Option<String>,
+        /// What search engines are told instead of title and summary.
+        #[schema(required, nullable)]
+        pub seo: Option<Seo>,
+        /// The body; null where the title links elsewhere and there is none.
+        #[schema(required, nullable)]
+        pub body: Option<Body>,
+    }
+}
+
+impl ChangedArticle {
+    /// The same article with ids where it has resources.
+    pub fn new(article: Article, position: Option<i64>) -> Self {
+        Self {
+            id: article.id,
+            slug: article.slug,
+            title: article.title,
+            subtitle: article.subtitle,
+            short_title: article.short_title,
+            summary: article.summary,
+            section_id: article.section.id,
+            also_in: article.also_in.iter().map(|section| section.id).collect(),
+            position,
+            source: article.source,
+            author: article.author,
+            editor: article.editor,
+            keywords: article.keywords,
+            tags: article.tags,
+            cover: article.cover,
+            lang: article.lang,
+            external_url: article.external_url,
+            featured: article.featured,
+            pinned_until: article.pinned_until,
+            published_at: article.published_at,
+            published_local: article.published_local,
+            expires_at: article.expires_at,
+            updated_at: article.updated_at,
+            word_count: article.word_count,
+            reading_minutes: article.reading_minutes,
+            links: article.links,
+            attachments: article.attachments,
+            canonical_url: article.canonical_url,
+            seo: article.seo,
+            body: article.body,
+        }
     }
 }
 

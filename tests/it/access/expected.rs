@@ -51,10 +51,10 @@ pub fn expected(person: &Person, permission: Permission, ask: &Ask) -> u16 {
             let is_public = state == State::Public && place != Place::Hidden;
             let only_own = matches!(extent, Extent::Own | Extent::OwnDrafts);
             let is_strange = only_own && made != Made::ByAuthor;
-            let is_released = state == State::Public;
+            let is_no_draft = matches!(state, State::Public | State::InReview);
             if is_strange || !reaches(person, place) {
                 if is_public { 403 } else { unknown }
-            } else if lacks_more || (extent == Extent::OwnDrafts && is_released) {
+            } else if lacks_more || (extent == Extent::OwnDrafts && is_no_draft) {
                 403
             } else {
                 ask.status

@@ -9,6 +9,7 @@ use crate::support::app::NOON;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Draft,
+    InReview,
     Public,
     Trashed,
 }
@@ -117,6 +118,12 @@ const DRAFTS: [On; 4] = [
     On::Article(State::Draft, Made::ByAuthor, Place::Beside),
     On::Article(State::Draft, Made::ByAdmin, Place::Hidden),
 ];
+const IN_REVIEW: [On; 4] = [
+    On::Article(State::InReview, Made::ByAuthor, Place::Home),
+    On::Article(State::InReview, Made::ByAdmin, Place::Below),
+    On::Article(State::InReview, Made::ByAuthor, Place::Beside),
+    On::Article(State::InReview, Made::ByAdmin, Place::Hidden),
+];
 const PUBLIC: [On; 4] = [
     On::Article(State::Public, Made::ByAuthor, Place::Home),
     On::Article(State::Public, Made::ByAdmin, Place::Below),
@@ -142,7 +149,7 @@ fn with_body(asks: Vec<Ask>, body: &Value) -> Vec<Ask> {
 
 /// A write: what is public, or is published by it, needs the publish permission, too.
 fn write(status: u16, body: &Value) -> Vec<Ask> {
-    let asks = with_body(each(&[DRAFTS, PUBLIC], status), body);
+    let asks = with_body(each(&[DRAFTS, IN_REVIEW, PUBLIC], status), body);
     let publishing = |ask: Ask| match ask.on {
         On::Article(State::Public, ..) => ask.publishing(),
         _ => ask,
@@ -212,7 +219,7 @@ fn own_or_missing(on: On, status: u16) -> Vec<Ask> {
 pub fn asks(operation_id: &str) -> Option<Vec<Ask>> {
     use Place::{Below, Beside, Hidden, Home};
     let plain = |on: On, status: u16| vec![Ask::new(on, status)];
-    let all = [DRAFTS, PUBLIC, TRASHED];
+    let all = [DRAFTS, IN_REVIEW, PUBLIC, TRASHED];
     let reason = json!({"reason": "抄录"});
     Some(match operation_id {
         "listManagedArticles" => plain(On::List(Listed::Articles), 200),
@@ -225,7 +232,14 @@ pub fn asks(operation_id: &str) -> Option<Vec<Ask>> {
         "updateArticle" => update(),
         "deleteArticle" => delete(),
         "restoreArticle" => each(&[TRASHED], 200),
-        "publishArticle" => each(&[DRAFTS, PUBLIC], 200),
+        "submitArticle" => each(&[DRAFTS], 200),
+        "rejectArticle" => with_body(each(&[IN_REVIEW], 200), &json!({"note": "请补图"})),
+        "reorderArticle" => with_body(each(&[DRAFTS, PUBLIC], 200), &json!({"position": 0})),
+        "bulkArticles" => {
+            let body = json!({"action": "trash", "ids": [999_999_999]});
+            vec![Ask::new(On::Nothing, 200).body(body)]
+        }
+        "publishArticle" => each(&[DRAFTS, IN_REVIEW, PUBLIC], 200),
         "unpublishArticle" => each(&[PUBLIC], 200),
         "putExternalArticle" => put_external(),
         "setHitBaseline" => {

@@ -141,6 +141,7 @@ impl Walk {
         };
         match state {
             State::Draft => {}
+            State::InReview => drop(admin.act(&format!("{}/submit", one(id))).await.ok(200)),
             State::Public => drop(admin.act(&format!("{}/publish", one(id))).await.ok(200)),
             State::Trashed => drop(admin.delete(&one(id)).await.ok(204)),
         }

@@ -28,6 +28,7 @@ pub struct Place {
     /// A public article with a hit.
     pub article: i64,
     pub draft: i64,
+    pub in_review: i64,
     pub trashed: i64,
     pub refresh_token: String,
     /// Another account.
@@ -70,6 +71,9 @@ impl Desk {
         let empty = admin.section("灯塔", json!({})).await;
         let article = admin.article("晨渡", section, json!({})).await;
         let draft = admin.draft("草稿", section, json!({})).await;
+        let in_review = admin.draft("送审", section, json!({})).await;
+        let submit = format!("/v1/admin/articles/{in_review}/submit");
+        admin.act(&submit).await.ok(200);
         let trashed = admin.draft("废稿", section, json!({})).await;
         admin
             .delete(&format!("/v1/admin/articles/{trashed}"))
@@ -104,6 +108,7 @@ impl Desk {
             empty,
             article,
             draft,
+            in_review,
             trashed,
             refresh_token: text("refresh_token"),
             user,

@@ -219,6 +219,7 @@ fn article_routes(place: &Place) -> Vec<Route> {
             "legacy_urls": ["/old/1.html"], "external_id": name, "featured": true,
             "pinned_until": "2026-06-01T00:00:00Z",
             "body": {"format": "markdown", "content": "船\n\n**归**"},
+            "related": [place.draft], "note": "改\n稿",
         });
         merged(members, dates.clone())
     };
@@ -229,6 +230,17 @@ fn article_routes(place: &Place) -> Vec<Route> {
     let one = "PATCH /v1/admin/articles/{id}";
     let publication = "POST /v1/admin/articles/{id}/publish";
     let unpublication = "POST /v1/admin/articles/{id}/unpublish";
+    let (submission, rejection) = (
+        "POST /v1/admin/articles/{id}/submit",
+        "POST /v1/admin/articles/{id}/reject",
+    );
+    let reorder = "POST /v1/admin/articles/{id}/reorder";
+    let note = json!({"note": "请补图"});
+    let bulk = json!({
+        "action": "tag", "ids": [place.article], "atomic": true, "note": "归类",
+        "add_tags": ["港湾"], "remove_tags": ["海"],
+        "published_at": null, "expires_at": null, "section_id": null,
+    });
     let restoration = "POST /v1/admin/articles/{id}/restore";
     vec![
         row("POST /v1/admin/articles", "", Takes::Json, created),
@@ -237,6 +249,10 @@ fn article_routes(place: &Place) -> Vec<Route> {
         row(publication, place.draft, Takes::JsonOrNothing, dates),
         row(unpublication, place.article, Takes::NoMembers, json!({})),
         row(restoration, place.trashed, Takes::NoMembers, json!({})),
+        row(submission, place.draft, Takes::JsonOrNothing, note.clone()),
+        row(rejection, place.in_review, Takes::Json, note),
+        row(reorder, place.article, Takes::Json, json!({"position": 0})),
+        row("POST /v1/admin/articles/bulk", "", Takes::Json, bulk),
         row(
             "DELETE /v1/admin/articles/{id}",
             place.article,

@@ -44,6 +44,8 @@ impl TestApp {
             ("DATABASE_URL", url),
             ("LANMU_DB_CONNECTIONS", "4"),
             ("LANMU_WORKERS", "1"),
+            // Facts say when: `TestApp::tick`.
+            ("LANMU_TICK_MS", "0"),
             ("LANMU_SITE_NAME", "青屿门户"),
             ("LANMU_SITE_URL", "https://www.example.com"),
         ]);
@@ -107,6 +109,12 @@ impl TestApp {
     /// Moves the clock on.
     pub fn advance(&self, seconds: i64) {
         self.app.clock.set(self.now().plus_seconds(seconds));
+    }
+
+    /// Writes down what time has made of articles, and tells of how many.
+    pub async fn tick(&self) -> usize {
+        let settled = lanmu::articles::tick(&self.app).await;
+        settled.expect("the database answers")
     }
 
     /// A request to this path, to be sent with `.await` on [`Request::send`].
