@@ -24,6 +24,9 @@ use crate::writes::{Answer, Asked, DryRunParams};
 /// The most articles of one bulk.
 const MAX_IDS: usize = 500;
 
+/// The values of `action`.
+const ACTIONS: [&str; 5] = ["publish", "unpublish", "move", "tag", "trash"];
+
 /// What is done to each.
 #[derive(Debug, Clone)]
 enum Each {
@@ -100,7 +103,7 @@ fn checked(body: BulkInput) -> ApiResult<Bulk> {
         ("/add_tags", is_given(&body.add_tags), "tag"),
         ("/remove_tags", is_given(&body.remove_tags), "tag"),
     ] {
-        if given && owner != action {
+        if given && owner != action && ACTIONS.contains(&action.as_str()) {
             check.fault(
                 pointer,
                 FaultCode::Conflicting,
@@ -125,7 +128,7 @@ fn checked(body: BulkInput) -> ApiResult<Bulk> {
         "tag" => Some(checked_tags(&mut check, body.add_tags, body.remove_tags)),
         _ => {
             if !check.has_fault_at("/action") {
-                let detail = "must be one of: publish, unpublish, move, tag, trash";
+                let detail = format!("must be one of: {}", ACTIONS.join(", "));
                 check.fault("/action", FaultCode::NotAllowed, detail);
             }
             None

@@ -361,6 +361,7 @@ const SEVERAL_LINES: &[&str] = &[
     "/description",
     "/seo/description",
     "/body/content",
+    "/note",
 ];
 
 async fn control_characters_are_refused(stage: Stage) {

@@ -246,11 +246,11 @@ fn article_routes(place: &Place) -> Vec<Route> {
         row("POST /v1/admin/articles", "", Takes::Json, created),
         row(one, place.article, Takes::MergePatch, members("patched")),
         row(external, "pushed", Takes::Json, pushed),
+        row(submission, place.draft, Takes::JsonOrNothing, note.clone()),
+        row(rejection, place.in_review, Takes::Json, note),
         row(publication, place.draft, Takes::JsonOrNothing, dates),
         row(unpublication, place.article, Takes::NoMembers, json!({})),
         row(restoration, place.trashed, Takes::NoMembers, json!({})),
-        row(submission, place.draft, Takes::JsonOrNothing, note.clone()),
-        row(rejection, place.in_review, Takes::Json, note),
         row(reorder, place.article, Takes::Json, json!({"position": 0})),
         row("POST /v1/admin/articles/bulk", "", Takes::Json, bulk),
         row(
