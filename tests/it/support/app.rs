@@ -40,6 +40,12 @@ pub struct TestApp {
 impl TestApp {
     /// Starts a node on this database, with these settings besides the suite's usual ones.
     pub async fn start(url: &str, settings: &[(&str, &str)]) -> Self {
+        let clock = Clock::manual(NOON.parse_instant());
+        Self::start_by(clock, url, settings).await
+    }
+
+    /// The same by this clock.
+    pub async fn start_by(clock: Clock, url: &str, settings: &[(&str, &str)]) -> Self {
         let mut all: HashMap<&str, &str> = HashMap::from([
             ("DATABASE_URL", url),
             ("LANMU_DB_CONNECTIONS", "4"),
@@ -52,7 +58,6 @@ impl TestApp {
         all.extend(settings.iter().copied());
         let lookup = |name: &str| all.get(name).map(|value| (*value).to_owned());
         let config = Config::from_lookup(&lookup).expect("the settings are valid");
-        let clock = Clock::manual(NOON.parse_instant());
         let app = App::build(config, clock).await.expect("the app is built");
         let listener = TcpListener::bind("127.0.0.1:0").expect("some port is free");
         let address = listener.local_addr().expect("it is bound");

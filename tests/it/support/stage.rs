@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use futures_util::FutureExt;
+use lanmu::clock::Clock;
 
 use super::app::TestApp;
 use super::databases::{self, Kind};
@@ -92,6 +93,14 @@ impl Stage {
     /// A node with the suite's usual settings.
     pub async fn app(&self) -> Rc<TestApp> {
         self.with(&[]).await
+    }
+
+    /// A node by the machine's clock, for the few facts about what the service does by itself.
+    pub async fn running(&self, settings: &[(&str, &str)]) -> Rc<TestApp> {
+        let app = TestApp::start_by(Clock::System, &self.url(), settings).await;
+        let app = Rc::new(app);
+        self.0.nodes.borrow_mut().push(Rc::clone(&app));
+        app
     }
 
     /// A node with these settings besides. Nodes of one stage share the database, not the clock.
