@@ -13,7 +13,7 @@
 //! | [`visibility`] | the one predicate behind every delivery read |
 //! | [`slugs`] | free slugs and old slugs |
 //! | [`limits`] | how much one client may ask for |
-//! | [`sections`], [`articles`], [`hits`], [`site`] | the features of the site |
+//! | [`sections`], [`articles`], [`previews`], [`hits`], [`site`] | the features of the site |
 //! | [`auth`], [`users`], [`api_keys`], [`audit`] | who is calling, who may do what, who did what |
 //! | [`openapi`] | the document |
 //! | [`server`] | middleware order, mounted features, shutdown |
@@ -42,6 +42,7 @@ pub mod http;
 pub mod limits;
 pub mod memory;
 pub mod openapi;
+pub mod previews;
 pub mod sections;
 pub mod server;
 pub mod site;

@@ -18,7 +18,7 @@ use crate::http::answer::Delivery;
 use crate::http::frame::{Routes, fallback, frame};
 use crate::http::params::Params;
 use crate::{
-    api_keys, articles, audit, auth, hits, limits, memory, openapi, sections, site, users,
+    api_keys, articles, audit, auth, hits, limits, memory, openapi, previews, sections, site, users,
 };
 
 /// How long a client may take to send a request's head.
@@ -39,6 +39,7 @@ pub fn routes(config: &mut ServiceConfig) {
     site::routes(config);
     sections::routes(config);
     articles::routes(config);
+    previews::routes(config);
     hits::routes(config);
     auth::routes(config);
     users::routes(config);

@@ -25,11 +25,11 @@ use super::{ActorKind, Event, Resource};
 struct ListParams {
     /// Only this event: `article.created`, `article.updated`, `article.published_at_changed`,
     /// `article.published`, `article.unpublished`, `article.trashed`, `article.restored`,
-    /// `article.deleted`, `section.created`, `section.updated`, `section.moved`,
-    /// `section.deleted`, `hits.baseline_set`, `hits.reset`, `user.created`, `user.updated`,
-    /// `user.deleted`, `user.password_reset_made`, `user.password_reset`, `user.password_changed`,
-    /// `user.sessions_revoked`, `api_key.created`, `api_key.updated`, `api_key.rotated`,
-    /// `api_key.revoked`, `auth.signed_in`, `auth.sign_in_failed`, `auth.signed_out`,
+    /// `article.preview_made`, `article.deleted`, `section.created`, `section.updated`,
+    /// `section.moved`, `section.deleted`, `hits.baseline_set`, `hits.reset`, `user.created`,
+    /// `user.updated`, `user.deleted`, `user.password_reset_made`, `user.password_reset`,
+    /// `user.password_changed`, `user.sessions_revoked`, `api_key.created`, `api_key.updated`,
+    /// `api_key.rotated`, `api_key.revoked`, `auth.signed_in`, `auth.sign_in_failed`, `auth.signed_out`,
     /// `auth.signed_out_everywhere`, `auth.session_revoked`, `auth.refresh_token_reused` or
     /// `signing_key.rotated`.
     #[param(

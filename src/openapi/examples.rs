@@ -52,6 +52,7 @@ fn code_of(operation: &str, status: u16) -> Option<Code> {
         ("publishArticle" | "unpublishArticle" | "restoreArticle" | "deleteArticle", 409) => {
             Some(Code::InvalidTransition)
         }
+        ("createArticlePreview", 409) => Some(Code::InvalidTransition),
         _ => None,
     };
     let first = || {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use crate::articles::store::{ArticleRow, DetailsRow, also_in};
+use crate::articles::store::{ArticleRow, DetailsRow, Stored, also_in};
 use crate::articles::text::reading_minutes;
 use crate::articles::wire::{
     Article, ArticleSummary, Body, BodyFormat, BodySource, Links, ManagedArticle,
@@ -135,11 +135,29 @@ pub fn article(
     now: Timestamp,
 ) -> ApiResult<Article> {
     let stored = crate::articles::store::find(conn, id)?;
-    let section_id = stored.row.section_id;
-    let mut summary = summary(stored.row, tree, site)?;
+    let mut article = whole(stored, tree, site)?;
     if with_hits {
-        summary.hits = hits::counts_of(conn, &[id], site.zone, now)?.remove(&id);
+        article.hits = hits::counts_of(conn, &[id], site.zone, now)?.remove(&id);
     }
+    Ok(article)
+}
+
+/// A whole article in any state as readers would see it; one without a date has the present
+/// instant.
+pub fn previewed(
+    mut stored: Stored,
+    tree: &Tree,
+    site: &Site,
+    now: Timestamp,
+) -> ApiResult<Article> {
+    stored.row.published_at.get_or_insert(now);
+    whole(stored, tree, site)
+}
+
+/// A whole article, without its count. It must have a date.
+fn whole(stored: Stored, tree: &Tree, site: &Site) -> ApiResult<Article> {
+    let section_id = stored.row.section_id;
+    let summary = summary(stored.row, tree, site)?;
     let also_in = stored
         .also_in
         .iter()
@@ -248,7 +266,7 @@ fn managed_summary(
 }
 
 /// A whole article as its editors see it.
-pub fn managed(stored: crate::articles::store::Stored, now: Timestamp) -> ManagedArticle {
+pub fn managed(stored: Stored, now: Timestamp) -> ManagedArticle {
     let mut details = stored.details;
     let format = details
         .format

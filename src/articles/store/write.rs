@@ -208,6 +208,9 @@ pub fn take(conn: &mut Conn, was: &Stored, action: Action, by: &By) -> ApiResult
     }
     let is = save_status(conn, stored, now)?;
     tell(conn, by, event_of(action), Some(was), Some(&is))?;
+    if action == Action::Trash {
+        crate::previews::revoke(conn, &[is.row.id])?;
+    }
     Ok(is)
 }
 
