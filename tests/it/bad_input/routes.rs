@@ -230,6 +230,8 @@ fn article_routes(place: &Place) -> Vec<Route> {
     let publication = "POST /v1/admin/articles/{id}/publish";
     let unpublication = "POST /v1/admin/articles/{id}/unpublish";
     let restoration = "POST /v1/admin/articles/{id}/restore";
+    let preview = "POST /v1/admin/articles/{id}/preview";
+    let preview_end = json!({"expires_at": "2026-02-03T09:00:00+08:00"});
     vec![
         row("POST /v1/admin/articles", "", Takes::Json, created),
         row(one, place.article, Takes::MergePatch, members("patched")),
@@ -237,6 +239,7 @@ fn article_routes(place: &Place) -> Vec<Route> {
         row(publication, place.draft, Takes::JsonOrNothing, dates),
         row(unpublication, place.article, Takes::NoMembers, json!({})),
         row(restoration, place.trashed, Takes::NoMembers, json!({})),
+        row(preview, place.draft, Takes::JsonOrNothing, preview_end),
         row(
             "DELETE /v1/admin/articles/{id}",
             place.article,
