@@ -100,7 +100,13 @@ fn whole_second(at: Timestamp) -> Timestamp {
         "token" = String, Path, description = "The link's token", max_length = 100,
         pattern = "^[A-Za-z0-9_-]+$", example = "b25lLXRpbWUgdG9rZW4",
     )),
-    responses((status = 200, description = "The article", body = Article)),
+    responses((
+        status = 200, description = "The article", body = Article,
+        headers(
+            ("X-Robots-Tag" = String, description = "`noindex, nofollow`, on errors too"),
+            ("Referrer-Policy" = String, description = "`no-referrer`, on errors too"),
+        ),
+    )),
 )]
 #[get("/v1/preview/{token}")]
 pub async fn read(
