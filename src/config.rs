@@ -69,6 +69,10 @@ pub struct Config {
     pub trash_days: Option<i64>,
     /// `LANMU_RESET_URL`: a web address with `{token}` in it.
     pub reset_url: Option<String>,
+    /// `LANMU_PREVIEW_HOURS`: how long a preview link is good where nothing else is asked for.
+    pub preview_hours: i64,
+    /// `LANMU_PREVIEW_URL`: a web address with `{token}` in it.
+    pub preview_url: Option<String>,
     /// `LANMU_LOG`: a filter as in `tracing-subscriber`.
     pub log: String,
     /// `LANMU_LOG_FORMAT`.
@@ -222,9 +226,12 @@ impl Config {
             },
             trash_days: get.days("LANMU_TRASH_DAYS", 30)?,
             reset_url: get
-                .text("LANMU_RESET_URL")
-                .map(reset_template)
-                .transpose()?,
+                .token_url("LANMU_RESET_URL", "https://admin.example.com/reset#{token}")?,
+            preview_hours: get.number("LANMU_PREVIEW_HOURS", 24, 1..=720)?,
+            preview_url: get.token_url(
+                "LANMU_PREVIEW_URL",
+                "https://www.example.com/preview/{token}",
+            )?,
             log: get.parsed("LANMU_LOG", "info", |text| {
                 text.parse::<tracing_subscriber::EnvFilter>()
                     .map(|_| text.to_owned())
@@ -343,6 +350,21 @@ impl Lookup<'_> {
         }
     }
 
+    /// A web address with `{token}` in it.
+    fn token_url(&self, name: &'static str, example: &str) -> Result<Option<String>, ConfigError> {
+        let Some(template) = self.text(name) else {
+            return Ok(None);
+        };
+        let is_good = Url::parse(&template.replace("{token}", "x")).is_ok_and(|url| is_web(&url));
+        if is_good && template.contains("{token}") {
+            return Ok(Some(template));
+        }
+        Err(ConfigError {
+            name,
+            problem: format!("must be a web address with {{token}} in it: write e.g. {example}"),
+        })
+    }
+
     fn rates(&self) -> Result<Option<Rates>, ConfigError> {
         let is_on = self.parsed("LANMU_RATE_LIMIT", "on", |text| match text {
             "on" => Ok(true),
@@ -416,19 +438,6 @@ fn article_template(template: String) -> Result<String, ConfigError> {
     }
 }
 
-fn reset_template(template: String) -> Result<String, ConfigError> {
-    let is_good = Url::parse(&template.replace("{token}", "x")).is_ok_and(|url| is_web(&url));
-    if is_good && template.contains("{token}") {
-        return Ok(template);
-    }
-    Err(ConfigError {
-        name: "LANMU_RESET_URL",
-        problem: "must be a web address with {token} in it: \
-                  write e.g. https://admin.example.com/reset#{token}"
-            .into(),
-    })
-}
-
 fn origin(item: &str) -> Result<String, String> {
     let wrong = || {
         format!(
@@ -496,6 +505,10 @@ mod tests {
             ("LANMU_TRASH_DAYS", "soon"),
             ("LANMU_RESET_URL", "https://x.example/reset"),
             ("LANMU_RESET_URL", "javascript:{token}"),
+            ("LANMU_PREVIEW_HOURS", "0"),
+            ("LANMU_PREVIEW_HOURS", "721"),
+            ("LANMU_PREVIEW_URL", "https://x.example/preview"),
+            ("LANMU_PREVIEW_URL", "/preview/{token}"),
             ("LANMU_LOG_FORMAT", "xml"),
         ] {
             let error = with(name, value).expect_err(value);

@@ -16,7 +16,7 @@
 //! | [`writes`] | safe writes: versions, dry runs, `Idempotency-Key` |
 //! | [`changes`] | the change log, and what followers read of it |
 //! | [`limits`] | how much one client may ask for |
-//! | [`sections`], [`articles`], [`hits`], [`site`] | the features of the site |
+//! | [`sections`], [`articles`], [`previews`], [`hits`], [`site`] | the features of the site |
 //! | [`auth`], [`users`], [`api_keys`], [`audit`] | who is calling, who may do what, who did what |
 //! | [`openapi`] | the document |
 //! | [`server`] | middleware order, mounted features, shutdown |
@@ -46,6 +46,7 @@ pub mod http;
 pub mod limits;
 pub mod memory;
 pub mod openapi;
+pub mod previews;
 pub mod secrets;
 pub mod sections;
 pub mod server;

@@ -18,8 +18,8 @@ use crate::http::answer::Delivery;
 use crate::http::frame::{Routes, fallback, frame};
 use crate::http::params::Params;
 use crate::{
-    api_keys, articles, audit, auth, changes, hits, limits, memory, openapi, sections, site, users,
-    writes,
+    api_keys, articles, audit, auth, changes, hits, limits, memory, openapi, previews, sections,
+    site, users, writes,
 };
 
 /// How long a client may take to send a request's head.
@@ -42,6 +42,7 @@ pub fn routes(config: &mut ServiceConfig) {
     site::routes(config);
     sections::routes(config);
     articles::routes(config);
+    previews::routes(config);
     hits::routes(config);
     changes::routes(config);
     auth::routes(config);

@@ -25,7 +25,7 @@ use super::{ActorKind, Event, Resource};
 struct ListParams {
     /// Only this event: `article.created`, `article.updated`, `article.published_at_changed`,
     /// `article.submitted`, `article.rejected`, `article.scheduled`, `article.published`,
-    /// `article.expired`, `article.reordered`, `article.revision_restored`, `article.unpublished`,
+    /// `article.expired`, `article.reordered`, `article.revision_restored`, `article.preview_made`, `article.unpublished`,
     /// `article.trashed`, `article.restored`, `article.deleted`, `section.created`, `section.updated`, `section.moved`,
     /// `section.deleted`, `hits.baseline_set`, `hits.reset`, `user.created`, `user.updated`,
     /// `user.deleted`, `user.password_reset_made`, `user.password_reset`, `user.password_changed`,

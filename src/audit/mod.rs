@@ -83,6 +83,8 @@ names! {
     ArticleTrashed = "article.trashed";
     /// An article was taken out of the trash.
     ArticleRestored = "article.restored";
+    /// A preview link of an article was made.
+    ArticlePreviewMade = "article.preview_made";
     /// An article was deleted for good.
     ArticleDeleted = "article.deleted";
     /// A section was made.

@@ -33,6 +33,9 @@ const PREFLIGHT_SECONDS: &str = "7200";
 /// What API keys begin with, so that people and secret scanners know one when they see it.
 pub const KEY_PREFIX: &str = "lanmu_";
 
+/// Where previews are read; what follows in a path is the token of a link.
+const PREVIEWS: &str = "/v1/preview";
+
 /// The outermost middleware.
 pub async fn frame(
     mut req: ServiceRequest,
@@ -69,7 +72,8 @@ pub async fn frame(
             Ok(Err(error)) => return Err(error),
             Err(_) => {
                 tracing::error!("a handler panicked");
-                return Err(Framed { id: id.clone() }.into());
+                let id = id.clone();
+                return Err(Framed { id, path }.into());
             }
         };
         let status = res.status();
@@ -86,9 +90,16 @@ pub async fn frame(
 }
 
 /// A panic, to be answered with 500 and the request's id.
-#[derive(Debug)]
 struct Framed {
     id: String,
+    path: String,
+}
+
+impl std::fmt::Debug for Framed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The path may hold the token of a preview link.
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 impl std::fmt::Display for Framed {
@@ -104,7 +115,7 @@ impl actix_web::ResponseError for Framed {
 
     fn error_response(&self) -> HttpResponse {
         let mut answer = ApiError::Internal(String::new()).answer(&self.id);
-        add_headers(answer.headers_mut(), "", &self.id, &Cors::None);
+        add_headers(answer.headers_mut(), &self.path, &self.id, &Cors::None);
         answer
     }
 }
@@ -147,10 +158,13 @@ fn with_problem(res: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxB
     res.into_response(answer)
 }
 
-/// The path as the log shows it. Nothing takes an API key from an address, but people paste one there.
+/// The path as the log shows it: without the tokens of preview links. Nothing takes an API key from
+/// an address, but people paste one there.
 fn shown(path: &str) -> Cow<'_, str> {
-    match path.find(KEY_PREFIX) {
-        Some(at) => Cow::Owned(format!("{}{KEY_PREFIX}…", &path[..at])),
+    let secret_after = |mark: &str| path.find(mark).map(|at| at + mark.len());
+    let begins = [PREVIEWS, KEY_PREFIX].into_iter().filter_map(secret_after);
+    match begins.min().filter(|begin| *begin < path.len()) {
+        Some(begin) => Cow::Owned(format!("{}…", &path[..begin])),
         None => Cow::Borrowed(path),
     }
 }
@@ -216,6 +230,12 @@ fn add_headers(headers: &mut HeaderMap, path: &str, id: &str, cors: &Cors) {
             HeaderName::from_static("vary"),
             HeaderValue::from_static("Origin"),
         );
+    }
+    if is_below(path, PREVIEWS) {
+        // Nobody is to keep what is not public, nor to tell others the address with its token.
+        put(headers, "cache-control", "no-store");
+        put(headers, "x-robots-tag", "noindex, nofollow");
+        put(headers, "referrer-policy", "no-referrer");
     }
     match cors {
         Cors::Any => put(headers, "access-control-allow-origin", "*"),
@@ -328,4 +348,30 @@ pub async fn fallback(
             .finish());
     }
     Err(ApiError::MethodNotAllowed(allow))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_shows_no_secret_of_a_path() {
+        for (path, logged) in [
+            ("/v1/articles/12", "/v1/articles/12"),
+            (
+                "/v1/admin/articles/12/preview",
+                "/v1/admin/articles/12/preview",
+            ),
+            ("/v1/preview", "/v1/preview"),
+            ("/v1/preview/AQAAAA", "/v1/preview…"),
+            ("/v1/preview/AQAAAA/x", "/v1/preview…"),
+            ("/v1/preview%2FAQAAAA", "/v1/preview…"),
+            ("//v1/preview/AQAAAA", "//v1/preview…"),
+            ("/v1/preview/lanmu_AQAAAA", "/v1/preview…"),
+            ("/v1/admin/lanmu_AQAAAA", "/v1/admin/lanmu_…"),
+            ("/lanmu_AQ/v1/preview/AQ", "/lanmu_…"),
+        ] {
+            assert_eq!(shown(path), logged);
+        }
+    }
 }

@@ -50,8 +50,13 @@ fn code_of(operation: &str, status: u16) -> Option<Code> {
         ("moveSection", 409) => Some(Code::SectionCycle),
         ("deleteSection", 409) => Some(Code::SectionNotEmpty),
         (
-            "submitArticle" | "rejectArticle" | "publishArticle" | "unpublishArticle"
-            | "restoreArticle" | "deleteArticle",
+            "submitArticle"
+            | "rejectArticle"
+            | "publishArticle"
+            | "unpublishArticle"
+            | "restoreArticle"
+            | "deleteArticle"
+            | "createArticlePreview",
             409,
         ) => Some(Code::InvalidTransition),
         ("bulkArticles", 409) => Some(Code::BulkFailed),

@@ -20,6 +20,7 @@ mod hits;
 mod limits;
 mod lists;
 mod openapi;
+mod previews;
 mod publishing;
 mod sections;
 mod users;
@@ -47,6 +48,7 @@ fn all() -> Vec<Fact> {
         limits::facts(),
         lists::facts(),
         openapi::facts(),
+        previews::facts(),
         publishing::facts(),
         sections::facts(),
         users::facts(),

@@ -245,6 +245,9 @@ fn veil(value: &mut Value) {
                     "access_token" => *value = json!("eyJ0eXAiOiJhdCtqd3QifQ.e30.c2ln"),
                     "refresh_token" => *value = json!("b3BhcXVlIHRva2Vu"),
                     "token" => *value = json!("b25lLXRpbWUgdG9rZW4"),
+                    "url" if value.as_str().is_some_and(|url| url.contains("/preview/")) => {
+                        *value = json!("https://www.example.com/preview/b25lLXRpbWUgdG9rZW4");
+                    }
                     "url" if value.as_str().is_some_and(|url| url.contains("reset#")) => {
                         *value = json!("https://admin.example.com/reset#b25lLXRpbWUgdG9rZW4");
                     }
@@ -377,6 +380,15 @@ async fn use_everything(recorder: &mut Recorder) {
         recorder.call(M::POST, &path, Some(body)).await;
     }
 
+    let end = json!({"expires_at": "2026-02-03T18:00:00+08:00"});
+    let preview = recorder
+        .call(M::POST, "/v1/admin/articles/4/preview", Some(end))
+        .await;
+    let token = preview["token"].as_str().expect("a token");
+    recorder
+        .call(M::GET, &format!("/v1/preview/{token}"), None)
+        .await;
+
     let hit = json!({"client": "web", "hit_id": "5f0c1d1e-7a5e-4f0e-9a3e-0d6c6b1f2a10"});
     recorder
         .call(M::POST, "/v1/articles/3/hits", Some(hit))
@@ -503,7 +515,13 @@ async fn use_access(recorder: &mut Recorder) {
 async fn the_examples_are_real_answers(stage: Stage) {
     let mut recorder = Recorder {
         app: stage
-            .with(&[("LANMU_RESET_URL", "https://admin.example.com/reset#{token}")])
+            .with(&[
+                ("LANMU_RESET_URL", "https://admin.example.com/reset#{token}"),
+                (
+                    "LANMU_PREVIEW_URL",
+                    "https://www.example.com/preview/{token}",
+                ),
+            ])
             .await,
         examples: BTreeMap::new(),
     };

@@ -111,21 +111,33 @@ fn checked(body: BulkInput) -> ApiResult<Bulk> {
             );
         }
     }
+    let asked = PublishInput {
+        published_at: body.published_at,
+        expires_at: body.expires_at,
+    };
+    let publication = asked.checked(&mut check, "");
+    let section_id = body
+        .section_id
+        .given()
+        .and_then(|id| check.number("/section_id", id, 1, i64::MAX));
+    let (add, remove) = checked_tags(&mut check, body.add_tags, body.remove_tags);
     let each = match action.as_str() {
-        "publish" => {
-            let asked = PublishInput {
-                published_at: body.published_at,
-                expires_at: body.expires_at,
-            };
-            Some(Each::Publish(asked.checked(&mut check, "")))
-        }
+        "publish" => Some(Each::Publish(publication)),
         "unpublish" => Some(Each::Unpublish),
         "trash" => Some(Each::Trash),
-        "move" => check
-            .required("/section_id", body.section_id.given())
-            .and_then(|id| check.number("/section_id", id, 1, i64::MAX))
-            .map(Each::Move),
-        "tag" => Some(checked_tags(&mut check, body.add_tags, body.remove_tags)),
+        "move" if check.has_fault_at("/section_id") => None,
+        "move" => check.required("/section_id", section_id).map(Each::Move),
+        "tag" => {
+            let is_faulty = check.has_fault_at("/add_tags") || check.has_fault_at("/remove_tags");
+            if add.is_empty() && remove.is_empty() && !is_faulty {
+                check.fault(
+                    "/add_tags",
+                    FaultCode::Required,
+                    "or remove_tags is required",
+                );
+            }
+            Some(Each::Tag { add, remove })
+        }
         _ => {
             if !check.has_fault_at("/action") {
                 let detail = format!("must be one of: {}", ACTIONS.join(", "));
@@ -168,14 +180,18 @@ fn checked_ids(check: &mut Check, ids: Member<Vec<i64>>) -> Vec<i64> {
     ids
 }
 
-fn checked_tags(check: &mut Check, add: Member<Vec<String>>, remove: Member<Vec<String>>) -> Each {
+/// Tags to add and tags to remove.
+fn checked_tags(
+    check: &mut Check,
+    add: Member<Vec<String>>,
+    remove: Member<Vec<String>>,
+) -> (Vec<String>, Vec<String>) {
     let mut lines = |pointer: &str, member: Member<Vec<String>>| {
         let given = member.given().unwrap_or_default();
         check.lines(pointer, given, MAX_TERMS, MAX_TERM)
     };
     let (add, remove) = (lines("/add_tags", add), lines("/remove_tags", remove));
-    let both = add.iter().position(|tag| remove.contains(tag));
-    if let Some(index) = both {
+    if let Some(index) = add.iter().position(|tag| remove.contains(tag)) {
         let pointer = format!("/add_tags/{index}");
         check.fault(
             &pointer,
@@ -183,14 +199,7 @@ fn checked_tags(check: &mut Check, add: Member<Vec<String>>, remove: Member<Vec<
             "stands in remove_tags, too",
         );
     }
-    if add.is_empty() && remove.is_empty() {
-        check.fault(
-            "/add_tags",
-            FaultCode::Required,
-            "or remove_tags is required",
-        );
-    }
-    Each::Tag { add, remove }
+    (add, remove)
 }
 
 /// Does it to one article, as if it were asked for that alone.

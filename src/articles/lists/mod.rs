@@ -21,7 +21,7 @@ use keyset::{after, found, keyset};
 
 pub use around::{MAX_RELATED, archive, neighbors, newest_in_each, related, tags};
 pub use manage::{ManagedFilter, ManagedSort, managed_articles, managed_page_ids};
-pub use shapes::{Include, article, changed, managed, managed_summaries, summaries};
+pub use shapes::{Include, article, changed, managed, managed_summaries, previewed, summaries};
 
 /// Which articles.
 #[derive(Debug, Clone, Default)]

@@ -142,7 +142,19 @@ pub fn article(
     Ok(article)
 }
 
-/// A whole article as readers get it, without its count.
+/// A whole article in any state as readers would see it; one without a date has the present
+/// instant.
+pub fn previewed(
+    mut stored: Stored,
+    tree: &Tree,
+    site: &Site,
+    now: Timestamp,
+) -> ApiResult<Article> {
+    stored.row.published_at.get_or_insert(now);
+    whole(stored, tree, site)
+}
+
+/// A whole article, without its count. It must have a date.
 fn whole(stored: Stored, tree: &Tree, site: &Site) -> ApiResult<Article> {
     let section_id = stored.row.section_id;
     let summary = summary(stored.row, tree, site)?;

@@ -13,7 +13,7 @@ use crate::db::schema::articles;
 use crate::db::{Conn, Timestamp, dialect};
 use crate::error::ApiResult;
 
-use super::places::list_one;
+use super::places::list_again;
 use super::write::{derive, log_change};
 use super::{Act, Stored};
 
@@ -75,7 +75,7 @@ pub(super) fn settle(conn: &mut Conn, mut stored: Stored, act: &Act) -> ApiResul
                 articles::live.eq(stored.row.live),
             ))
             .execute(conn)?;
-        list_one(conn, &act.tree, &stored.row, &stored.also_in)?;
+        list_again(conn, &act.tree, &stored.row, &stored.also_in)?;
         log_change(conn, &of_time, Some(&was), &stored)?;
         let change = Change::new("status", was.row.status, to.as_str());
         let entry = Entry::new(event, Resource::Article, stored.row.id).with(vec![change]);

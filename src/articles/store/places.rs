@@ -172,7 +172,19 @@ impl Listed {
     }
 }
 
-pub(super) fn list_one(
+/// Lists an article anew.
+pub(super) fn list_again(
+    conn: &mut Conn,
+    tree: &Tree,
+    row: &ArticleRow,
+    also_in: &[i64],
+) -> QueryResult<()> {
+    diesel::delete(listings::table.filter(listings::article_id.eq(row.id))).execute(conn)?;
+    list_new(conn, tree, row, also_in)
+}
+
+/// Lists an article that isn't listed.
+pub(super) fn list_new(
     conn: &mut Conn,
     tree: &Tree,
     row: &ArticleRow,
@@ -190,9 +202,6 @@ pub(super) fn list_one(
         position: row.position,
         pinned_until: row.pinned_until,
     };
-    if row.version > 1 {
-        diesel::delete(listings::table.filter(listings::article_id.eq(row.id))).execute(conn)?;
-    }
     insert_listings(conn, &listing_rows(tree, &listed, also_in))
 }
 

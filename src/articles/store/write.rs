@@ -10,10 +10,11 @@ use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::fields::Check;
 use crate::http::reference::Slug;
+use crate::previews;
 use crate::sections::{Reach, SectionRow, Tree, not_yours};
 use crate::slugs::{self, Resource};
 
-use super::places::{is_live, list_one, write_also_in, write_related, write_terms};
+use super::places::{is_live, list_again, list_new, write_also_in, write_related, write_terms};
 use super::revise::revise;
 use super::tell::{tell, tell_published};
 use super::{Act, ArticleRow, DetailsRow, Stored, Writer, find_external};
@@ -199,7 +200,11 @@ pub(super) fn finish(
     was: Option<&Stored>,
     is: &Stored,
 ) -> ApiResult<()> {
-    list_one(conn, &act.tree, &is.row, &is.also_in)?;
+    if was.is_some() {
+        list_again(conn, &act.tree, &is.row, &is.also_in)?;
+    } else {
+        list_new(conn, &act.tree, &is.row, &is.also_in)?;
+    }
     revise(conn, act, was, is)?;
     log_change(conn, act, was, is)
 }
@@ -260,6 +265,9 @@ pub fn take(conn: &mut Conn, was: &Stored, action: Action, act: &Act) -> ApiResu
     stored.row.ended_at = (action == Action::Trash).then_some(now);
     let is = save_row(conn, was, stored, act)?;
     tell(conn, &act.by, event_of(action), Some(was), Some(&is))?;
+    if action == Action::Trash {
+        previews::revoke(conn, &[is.row.id])?;
+    }
     Ok(is)
 }
 

@@ -228,6 +228,7 @@ pub fn asks(operation_id: &str) -> Option<Vec<Ask>> {
         "listUsers" | "listApiKeys" | "listAudit" => plain(On::List(Listed::Else), 200),
 
         "getManagedArticle" | "getManagedHits" => each(&all, 200),
+        "createArticlePreview" => each(&[DRAFTS, PUBLIC], 201),
         "createArticle" => create(On::Into),
         "updateArticle" => update(),
         "deleteArticle" => delete(),

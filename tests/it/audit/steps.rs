@@ -76,6 +76,13 @@ pub fn content_steps() -> Vec<Step> {
         ),
         (
             post.clone(),
+            "/v1/admin/articles/1/preview",
+            Value::Null,
+            201,
+            &["article.preview_made article 1"],
+        ),
+        (
+            post.clone(),
             "/v1/admin/articles/1/submit",
             Value::Null,
             200,

@@ -242,6 +242,8 @@ fn article_routes(place: &Place) -> Vec<Route> {
         "published_at": null, "expires_at": null, "section_id": null,
     });
     let restoration = "POST /v1/admin/articles/{id}/restore";
+    let preview = "POST /v1/admin/articles/{id}/preview";
+    let preview_end = json!({"expires_at": "2026-02-03T09:00:00+08:00"});
     vec![
         row("POST /v1/admin/articles", "", Takes::Json, created),
         row(one, place.article, Takes::MergePatch, members("patched")),
@@ -253,6 +255,7 @@ fn article_routes(place: &Place) -> Vec<Route> {
         row(restoration, place.trashed, Takes::NoMembers, json!({})),
         row(reorder, place.article, Takes::Json, json!({"position": 0})),
         row("POST /v1/admin/articles/bulk", "", Takes::Json, bulk),
+        row(preview, place.draft, Takes::JsonOrNothing, preview_end),
         row(
             "DELETE /v1/admin/articles/{id}",
             place.article,

@@ -11,18 +11,26 @@ async fn the_first_pass_is_everything_public_and_nothing_else(stage: Stage) {
     let admin = app.admin();
     let port = admin.section("港口", json!({})).await;
     let hidden = admin.section("暗室", json!({"visible": false})).await;
-    let shown = admin.article("晨渡", port, json!({"also_in": [hidden]})).await;
+    let shown = admin
+        .article("晨渡", port, json!({"also_in": [hidden]}))
+        .await;
     let gone = admin.article("旧渡", port, json!({})).await;
     admin.draft("草稿", port, json!({})).await;
     admin.article("暗渡", hidden, json!({})).await;
     let later = json!({"publish": {"published_at": "2026-02-01T00:00:00Z"}});
     admin.draft("明日", port, later).await;
-    admin.act(&format!("/v1/admin/articles/{gone}/unpublish")).await.ok(200);
+    admin
+        .act(&format!("/v1/admin/articles/{gone}/unpublish"))
+        .await
+        .ok(200);
 
     let mut replica = Replica::default();
     let told = replica.follow(&app, 1).await;
     let told: Vec<String> = told.iter().map(short).collect();
-    let wanted = [format!("upsert section {port}"), format!("upsert article {shown}")];
+    let wanted = [
+        format!("upsert section {port}"),
+        format!("upsert article {shown}"),
+    ];
     assert_eq!(told, wanted);
     assert_eq!(replica.content, delivered(&app).await);
     assert_eq!(replica.content.articles[&shown]["also_in"], json!([]));
@@ -53,7 +61,10 @@ async fn each_step_of_an_article_is_told_once(stage: Stage) {
     let one = format!("/v1/admin/articles/{id}");
     let mut replica = Replica::default();
     assert_eq!(replica.hear(&app).await, [format!("upsert section {port}")]);
-    let (upsert, delete) = (format!("upsert article {id}"), format!("delete article {id}"));
+    let (upsert, delete) = (
+        format!("upsert article {id}"),
+        format!("delete article {id}"),
+    );
     for (action, told) in [
         ("publish", Some(&upsert)),
         ("unpublish", Some(&delete)),
@@ -61,7 +72,11 @@ async fn each_step_of_an_article_is_told_once(stage: Stage) {
     ] {
         admin.act(&format!("{one}/{action}")).await.ok(200);
         let heard = replica.hear(&app).await;
-        assert_eq!(heard, told.into_iter().cloned().collect::<Vec<_>>(), "{action}");
+        assert_eq!(
+            heard,
+            told.into_iter().cloned().collect::<Vec<_>>(),
+            "{action}"
+        );
     }
     admin.patch(&one, json!({"title": "夜渡"})).await.ok(200);
     admin.patch(&one, json!({"title": "昼渡"})).await.ok(200);
@@ -83,7 +98,9 @@ async fn hiding_and_showing_a_section_tells_of_every_article_below(stage: Stage)
     let pier = admin.section("渡口", json!({"parent_id": port})).await;
     let town = admin.section("城里", json!({})).await;
     let below = admin.article("晨渡", pier, json!({})).await;
-    let beside = admin.article("集市", town, json!({"also_in": [pier]})).await;
+    let beside = admin
+        .article("集市", town, json!({"also_in": [pier]}))
+        .await;
     let far = admin.article("夜市", town, json!({})).await;
     let mut replica = Replica::default();
     replica.hear(&app).await;
@@ -105,7 +122,10 @@ async fn hiding_and_showing_a_section_tells_of_every_article_below(stage: Stage)
 
     admin.patch(&one, json!({"visible": true})).await.ok(200);
     let heard = replica.hear(&app).await;
-    assert!(!heard.contains(&format!("upsert article {far}")), "{heard:?}");
+    assert!(
+        !heard.contains(&format!("upsert article {far}")),
+        "{heard:?}"
+    );
     assert_eq!(heard.len(), 4, "{heard:?}");
     assert_eq!(replica.content, delivered(&app).await);
 }
@@ -123,11 +143,17 @@ async fn a_rename_tells_of_sections_alone(stage: Stage) {
     let change = json!({"name": "老港", "slug": "old-port"});
     admin.patch(&one, change).await.ok(200);
     let heard = replica.hear(&app).await;
-    assert!(heard.iter().all(|told| told.contains("section")), "{heard:?}");
+    assert!(
+        heard.iter().all(|told| told.contains("section")),
+        "{heard:?}"
+    );
     let moved = json!({"parent_id": town});
     admin.post(&format!("{one}/move"), moved).await.ok(200);
     let heard = replica.hear(&app).await;
-    assert!(heard.iter().all(|told| told.contains("section")), "{heard:?}");
+    assert!(
+        heard.iter().all(|told| told.contains("section")),
+        "{heard:?}"
+    );
     assert_eq!(replica.content, delivered(&app).await);
 }
 
@@ -142,8 +168,14 @@ async fn a_deleted_section_is_told_with_what_moved(stage: Stage) {
     let path = format!("/v1/admin/sections/{port}?move_to={town}");
     admin.delete(&path).await.ok(204);
     let heard = replica.hear(&app).await;
-    assert!(heard.contains(&format!("delete section {port}")), "{heard:?}");
-    assert!(heard.contains(&format!("upsert article {moved}")), "{heard:?}");
+    assert!(
+        heard.contains(&format!("delete section {port}")),
+        "{heard:?}"
+    );
+    assert!(
+        heard.contains(&format!("upsert article {moved}")),
+        "{heard:?}"
+    );
     assert_eq!(replica.content, delivered(&app).await);
 }
 
@@ -159,10 +191,16 @@ async fn deletions_during_the_first_pass_are_told(stage: Stage) {
     // The section and the first article.
     replica.step(&app, 2).await;
     for id in &ids[..2] {
-        admin.delete(&format!("/v1/admin/articles/{id}")).await.ok(204);
+        admin
+            .delete(&format!("/v1/admin/articles/{id}"))
+            .await
+            .ok(204);
     }
     let heard = replica.hear(&app).await;
-    assert!(heard.contains(&format!("delete article {}", ids[0])), "{heard:?}");
+    assert!(
+        heard.contains(&format!("delete article {}", ids[0])),
+        "{heard:?}"
+    );
     assert_eq!(replica.content, delivered(&app).await);
 }
 
@@ -185,7 +223,10 @@ async fn a_cursor_that_is_none_is_refused(stage: Stage) {
     for cursor in ["x", "W10", "WzIsMCwwXQ", "WzEsLTEsMF0", ahead] {
         let answer = app.get(&format!("/v1/changes?cursor={cursor}")).await;
         let answer = answer.problem(400, "invalid_request");
-        assert_eq!(answer.faults(), [("cursor".to_owned(), "invalid_cursor".to_owned())]);
+        assert_eq!(
+            answer.faults(),
+            [("cursor".to_owned(), "invalid_cursor".to_owned())]
+        );
     }
     for query in ["limit=0", "limit=101", "resources=user", "page=1"] {
         let answer = app.get(&format!("/v1/changes?{query}")).await;
@@ -197,7 +238,10 @@ async fn caches_always_ask(stage: Stage) {
     let app = stage.app().await;
     app.admin().section("港口", json!({})).await;
     let answer = app.get("/v1/changes").await.ok(200);
-    assert_eq!(answer.header("cache-control"), Some("max-age=0, must-revalidate"));
+    assert_eq!(
+        answer.header("cache-control"),
+        Some("max-age=0, must-revalidate")
+    );
     let tag = answer.header("etag").expect("a tag").to_owned();
     let again = app.request(Method::GET, "/v1/changes");
     again.header("if-none-match", &tag).send().await.ok(304);

@@ -16,7 +16,9 @@ async fn scheduled(app: &TestApp) -> i64 {
     let dates = json!({
         "published_at": "2026-01-31T05:00:00Z", "expires_at": "2026-01-31T06:00:00Z",
     });
-    app.admin().draft("晨渡", port, json!({"publish": dates})).await
+    app.admin()
+        .draft("晨渡", port, json!({"publish": dates}))
+        .await
 }
 
 /// The events of an article, the oldest first, with who did it.
@@ -28,7 +30,11 @@ async fn events(app: &TestApp, id: i64) -> Vec<String> {
         .iter()
         .map(|entry| {
             let text = |value: &Value| value.as_str().expect("a text").to_owned();
-            format!("{} by {}", text(&entry["event"]), text(&entry["actor"]["type"]))
+            format!(
+                "{} by {}",
+                text(&entry["event"]),
+                text(&entry["actor"]["type"])
+            )
         })
         .collect();
     told.reverse();
@@ -86,7 +92,10 @@ async fn readers_do_not_wait_for_it(stage: Stage) {
     assert_eq!(stored_status(&app, id).await, "scheduled");
     assert_eq!(app.tick().await, 1);
     let told = events(&app, id).await;
-    assert_eq!(told[2..], ["article.published by system", "article.expired by system"]);
+    assert_eq!(
+        told[2..],
+        ["article.published by system", "article.expired by system"]
+    );
 }
 
 async fn a_write_first_writes_down_what_time_has_done(stage: Stage) {
@@ -94,9 +103,15 @@ async fn a_write_first_writes_down_what_time_has_done(stage: Stage) {
     let id = scheduled(&app).await;
     app.set_clock("2026-01-31T05:30:00Z");
     let one = format!("/v1/admin/articles/{id}");
-    app.admin().patch(&one, json!({"title": "夜渡"})).await.ok(200);
+    app.admin()
+        .patch(&one, json!({"title": "夜渡"}))
+        .await
+        .ok(200);
     let told = events(&app, id).await;
-    assert_eq!(told[2..], ["article.published by system", "article.updated by account"]);
+    assert_eq!(
+        told[2..],
+        ["article.published by system", "article.updated by account"]
+    );
     assert_eq!(app.tick().await, 0);
 }
 
@@ -123,7 +138,10 @@ async fn a_node_that_was_down_over_the_instant_makes_up_for_it(stage: Stage) {
     next.set_clock("2026-01-31T05:20:00Z");
     assert!(sees(&next, id).await);
     assert_eq!(next.tick().await, 1);
-    assert_eq!(events(&next, id).await[2..], ["article.published by system"]);
+    assert_eq!(
+        events(&next, id).await[2..],
+        ["article.published by system"]
+    );
 }
 
 async fn a_clock_that_jumps_ends_right(stage: Stage) {
@@ -156,7 +174,10 @@ async fn what_was_archived_by_hand_is_not_brought_back(stage: Stage) {
     let app = stage.app().await;
     let id = scheduled(&app).await;
     app.set_clock("2026-01-31T05:30:00Z");
-    app.admin().act(&format!("/v1/admin/articles/{id}/unpublish")).await.ok(200);
+    app.admin()
+        .act(&format!("/v1/admin/articles/{id}/unpublish"))
+        .await
+        .ok(200);
     app.set_clock("2026-01-31T05:10:00Z");
     assert_eq!(app.tick().await, 0);
     assert_eq!(stored_status(&app, id).await, "archived");
@@ -174,7 +195,10 @@ async fn a_node_behind_holds_back_what_another_has_published(stage: Stage) {
     // Not passed over, and nothing behind it either.
     assert_eq!(replica.hear(&behind).await, [""; 0]);
     behind.set_clock("2026-01-31T05:00:00Z");
-    let wanted = [format!("upsert article {id}"), format!("upsert section {port}")];
+    let wanted = [
+        format!("upsert article {id}"),
+        format!("upsert section {port}"),
+    ];
     assert_eq!(replica.hear(&behind).await, wanted);
 }
 
@@ -193,7 +217,10 @@ async fn many_that_come_due_at_once_are_all_written_down(stage: Stage) {
 /// The service by itself, on the machine's clock: two nodes, and nobody who calls `tick`.
 async fn two_nodes_publish_by_themselves_in_time(stage: Stage) {
     let settings = [("LANMU_TICK_MS", "100")];
-    let nodes = [stage.running(&settings).await, stage.running(&settings).await];
+    let nodes = [
+        stage.running(&settings).await,
+        stage.running(&settings).await,
+    ];
     let app: &Rc<TestApp> = &nodes[0];
     let port = app.admin().section("港口", json!({})).await;
     let at = app.now().plus_seconds(2);

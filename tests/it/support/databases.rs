@@ -165,6 +165,8 @@ const WRITTEN: &[&str] = &[
     "hit_ids",
     "hit_visits",
     "hit_entries",
+    "preview_links",
+    "secrets",
 ];
 
 #[derive(QueryableByName)]

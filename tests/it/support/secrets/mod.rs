@@ -1,8 +1,9 @@
 //! Canaries: the suite remembers every password that it sends and every secret that is handed out
 //! to it. None of them may be found in a log line, an error answer or a column of the database.
 //!
-//! Signing keys are no canaries: the private key stands in `signing_keys.pkcs8` in the clear by
-//! design, since all nodes sign with it. Of passwords and of all tokens only hashes are kept.
+//! Signing keys are no canaries: they stand in `signing_keys.pkcs8` and `secrets.value` in the clear
+//! by design, since all nodes sign with them. Of passwords and tokens only hashes are kept; of the
+//! tokens of preview links, what they are made of.
 
 mod columns;
 pub mod log;
@@ -29,7 +30,12 @@ const TOKENS_SENT: &[&str] = &["refresh_token", "token", "key"];
 /// Members of answers that hand a secret out.
 const HANDED_OUT: &[&str] = &["access_token", "refresh_token", "key", "token"];
 /// Where secrets are handed out.
-const HANDING_OUT: &[&str] = &["/v1/auth/", "/v1/admin/api-keys", "/v1/admin/users"];
+const HANDING_OUT: &[&str] = &[
+    "/v1/auth/",
+    "/v1/admin/api-keys",
+    "/v1/admin/users",
+    "/v1/admin/articles/",
+];
 
 /// Columns (`table.column`) that a fact fills with a secret on purpose, by the fact's name without
 /// its database. There is no such fact.
