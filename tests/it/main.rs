@@ -17,6 +17,7 @@ mod command_line;
 mod database;
 mod frame;
 mod hits;
+mod leaks;
 mod limits;
 mod lists;
 mod openapi;
@@ -42,9 +43,11 @@ fn all() -> Vec<Fact> {
         bad_input::facts(),
         changes::facts(),
         command_line::facts(),
+        command_line::killed::facts(),
         database::facts(),
         frame::facts(),
         hits::facts(),
+        leaks::facts(),
         limits::facts(),
         lists::facts(),
         openapi::facts(),

@@ -14,38 +14,11 @@ use serde_json::{Value, json};
 use super::replica::{Replica, delivered};
 use crate::support::app::TestApp;
 use crate::support::client::Answer;
+use crate::support::numbers::{Numbers, seed, setting};
 use crate::support::stage::Stage;
 
 const OPERATIONS: u64 = 600;
 const WRITERS: u64 = 6;
-
-fn setting(name: &str, default: u64) -> u64 {
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "how long the suite runs is its own setting"
-    )]
-    let text = std::env::var(name).ok();
-    text.and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-/// A row of numbers from a seed (SplitMix64).
-struct Numbers(Cell<u64>);
-
-impl Numbers {
-    fn below(&self, end: u64) -> u64 {
-        let state = self.0.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
-        self.0.set(state);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % end.max(1)
-    }
-
-    fn pick(&self, from: &[i64]) -> i64 {
-        let index = self.below(from.len() as u64);
-        from[usize::try_from(index).expect("an index")]
-    }
-}
 
 /// Where the writers write: two nodes, and what they know to be there.
 struct Desk {
@@ -61,11 +34,11 @@ impl Desk {
     }
 
     fn article(&self, numbers: &Numbers) -> i64 {
-        numbers.pick(&self.articles.borrow())
+        numbers.pick(&self.articles.borrow()[..])
     }
 
     fn section(&self, numbers: &Numbers) -> i64 {
-        numbers.pick(&self.sections.borrow())
+        numbers.pick(&self.sections.borrow()[..])
     }
 
     /// Somebody's doing: whatever the state allows, or not.
@@ -81,8 +54,9 @@ impl Desk {
         let one = format!("/v1/admin/articles/{}", self.article(numbers));
         let column = format!("/v1/admin/sections/{}", self.section(numbers));
         let soon = |numbers: &Numbers| {
-            let seconds = i64::try_from(numbers.below(300)).expect("small") - 30;
-            node.now().plus_seconds(seconds).to_string()
+            node.now()
+                .plus_seconds(numbers.seconds(300) - 30)
+                .to_string()
         };
         match numbers.below(100) {
             0..=19 => self.create(node, numbers, soon(numbers)).await,
@@ -108,8 +82,7 @@ impl Desk {
                     .await;
             }
             50..=64 => {
-                let actions = ["unpublish", "restore", "submit", "unpublish", "restore"];
-                let action = actions[usize::try_from(numbers.below(5)).expect("an index")];
+                let action = numbers.pick(&["unpublish", "restore", "submit"]);
                 let path = format!("{one}/{action}");
                 self.write(node, Method::POST, &path, Value::Null).await;
             }
@@ -127,14 +100,13 @@ impl Desk {
                 let mut ids: Vec<i64> = (0..5).map(|_| self.article(numbers)).collect();
                 ids.sort_unstable();
                 ids.dedup();
-                let action = ["publish", "unpublish", "trash"];
-                let action = action[usize::try_from(numbers.below(3)).expect("an index")];
+                let action = numbers.pick(&["publish", "unpublish", "trash"]);
                 let body = json!({"action": action, "ids": ids});
                 self.write(node, Method::POST, "/v1/admin/articles/bulk", body)
                     .await;
             }
             82..=87 => {
-                let change = json!({"visible": numbers.below(3) > 0});
+                let change = json!({"visible": numbers.below(6) > 0});
                 self.write(node, Method::PATCH, &column, change).await;
             }
             88..=89 => {
@@ -167,8 +139,7 @@ impl Desk {
                 }
             }
             _ => {
-                let seconds = i64::try_from(numbers.below(60)).expect("small");
-                let to = node.now().plus_seconds(seconds);
+                let to = node.now().plus_seconds(numbers.seconds(60));
                 for node in &self.nodes {
                     // Never back: another writer may have been faster.
                     node.app.clock.set(node.now().max(to));
@@ -214,12 +185,12 @@ async fn a_follower_ends_with_what_delivery_shows(stage: Stage) {
         left: Cell::new(setting("LANMU_TEST_OPERATIONS", OPERATIONS)),
         nodes,
     };
-    let seed = setting("LANMU_TEST_SEED", 20_260_131);
+    let seed = seed();
     let running = Cell::new(WRITERS);
     let write = |writer: u64| {
         let (desk, running) = (&desk, &running);
         async move {
-            let numbers = Numbers(Cell::new(seed ^ (writer + 1).wrapping_mul(0x5851_F42D)));
+            let numbers = Numbers::new(seed ^ (writer + 1).wrapping_mul(0x5851_F42D));
             while desk.left.get() > 0 {
                 desk.left.set(desk.left.get() - 1);
                 desk.operate(&numbers).await;

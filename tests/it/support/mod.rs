@@ -5,6 +5,7 @@ pub mod app;
 pub mod client;
 pub mod contract;
 pub mod databases;
+pub mod numbers;
 pub mod people;
 pub mod secrets;
 pub mod stage;

@@ -1,5 +1,7 @@
 //! The `lanmu` command, as an operator runs it.
 
+pub mod killed;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -473,7 +475,7 @@ async fn the_settings_may_stand_in_a_file(stage: Stage) {
 }
 
 async fn the_example_file_has_every_setting_with_its_default(_: Stage) {
-    let text = include_str!("../../.env.example");
+    let text = include_str!("../../../.env.example");
     let names: Vec<&str> = text
         .lines()
         .filter_map(|line| {
