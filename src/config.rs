@@ -62,6 +62,10 @@ pub struct Config {
     pub cache_section: CachePolicy,
     /// `LANMU_AUDIT_DAYS`: how long the audit log is kept; `None`: for good.
     pub audit_days: Option<i64>,
+    /// `LANMU_REVISIONS_KEEP`: how many revisions of an article are kept; `None`: all.
+    pub revisions_keep: Option<i64>,
+    /// `LANMU_REVISIONS_DAYS`: how long revisions are kept; `None`: for good.
+    pub revisions_days: Option<i64>,
     /// `LANMU_RESET_URL`: a web address with `{token}` in it.
     pub reset_url: Option<String>,
     /// `LANMU_LOG`: a filter as in `tracing-subscriber`.
@@ -210,10 +214,9 @@ impl Config {
             cache_article: get.cache("LANMU_CACHE_ARTICLE")?,
             cache_list: get.cache("LANMU_CACHE_LIST")?,
             cache_section: get.cache("LANMU_CACHE_SECTION")?,
-            audit_days: match get.number("LANMU_AUDIT_DAYS", 0, 0..=36_500)? {
-                0 => None,
-                days => Some(days),
-            },
+            audit_days: get.number_or_none("LANMU_AUDIT_DAYS", 0, 36_500)?,
+            revisions_keep: get.number_or_none("LANMU_REVISIONS_KEEP", 100, 1_000_000)?,
+            revisions_days: get.number_or_none("LANMU_REVISIONS_DAYS", 0, 36_500)?,
             reset_url: get
                 .text("LANMU_RESET_URL")
                 .map(reset_template)
@@ -297,6 +300,17 @@ impl Lookup<'_> {
                 ),
             }),
         }
+    }
+
+    /// A number up to `max`; 0 means that there is no limit.
+    fn number_or_none(
+        &self,
+        name: &'static str,
+        default: i64,
+        max: i64,
+    ) -> Result<Option<i64>, ConfigError> {
+        let number = self.number(name, default, 0..=max)?;
+        Ok(Some(number).filter(|number| *number > 0))
     }
 
     fn list<T>(
@@ -479,6 +493,8 @@ mod tests {
             ("LANMU_CACHE_LIST", "30,60"),
             ("LANMU_CACHE_LIST", "30,x,60,1"),
             ("LANMU_AUDIT_DAYS", "-1"),
+            ("LANMU_REVISIONS_KEEP", "-1"),
+            ("LANMU_REVISIONS_DAYS", "36501"),
             ("LANMU_RESET_URL", "https://x.example/reset"),
             ("LANMU_RESET_URL", "javascript:{token}"),
             ("LANMU_LOG_FORMAT", "xml"),

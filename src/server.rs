@@ -29,7 +29,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 const IDLE_TIME: Duration = Duration::from_secs(30);
 /// When all workers are up, and what they were made of can be given back.
 const SETTLED: Duration = Duration::from_secs(1);
-/// How often hit ids, visits, sessions and signing keys that are past are deleted.
+/// How often hit ids, visits, sessions, signing keys and revisions that are past are deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 /// How often the signing keys are read anew.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
@@ -127,12 +127,14 @@ pub async fn run(
     let tidying = actix_web::rt::spawn(async move {
         tokio::time::sleep(SETTLED).await;
         memory::trim();
+        let mut revisions = articles::revisions::Retention::default();
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
             for (what, done) in [
                 ("hits", hits::tidy(&app).await),
                 ("sessions", auth::tidy(&app).await),
                 ("audit", audit::tidy(&app).await),
+                ("revisions", revisions.tidy(&app).await),
             ] {
                 match done {
                     Ok(deleted) => tracing::debug!(what, deleted, "tidied"),

@@ -49,9 +49,8 @@ fn code_of(operation: &str, status: u16) -> Option<Code> {
         ("refreshTokens", 409) => Some(Code::RefreshTokenUsed),
         ("moveSection", 409) => Some(Code::SectionCycle),
         ("deleteSection", 409) => Some(Code::SectionNotEmpty),
-        ("publishArticle" | "unpublishArticle" | "restoreArticle" | "deleteArticle", 409) => {
-            Some(Code::InvalidTransition)
-        }
+        ("publishArticle" | "unpublishArticle" | "restoreArticle" | "deleteArticle", 409)
+        | ("restoreRevision", 409) => Some(Code::InvalidTransition),
         _ => None,
     };
     let first = || {
