@@ -1,7 +1,7 @@
 //! Made-up sections, articles and hit counts: the same for the same seed and instant. Used by the program
 //! `generate` beside it and by the tests that look at plans.
 
-use lanmu::articles::store::{Writer, create};
+use lanmu::articles::store::{Act, Writer, create};
 use lanmu::articles::wire::{BodyFormat, Edits, NewBody, Publication, Source};
 use lanmu::audit::Actor;
 use lanmu::clock::SiteZone;
@@ -150,6 +150,7 @@ pub fn articles(
     now: Timestamp,
     zone: SiteZone,
 ) -> ApiResult<()> {
+    let tree = sections::store::tree(conn)?;
     for index in range {
         let edits = article(numbers, sections, index, now);
         let seconds = numbers.below(SPREAD_DAYS * 86_400);
@@ -160,9 +161,13 @@ pub fn articles(
             ..Publication::default()
         });
         let writer = Writer {
-            by: Actor::system().at(published_at),
+            act: Act {
+                by: Actor::system().at(published_at),
+                note: None,
+                tree: tree.clone(),
+            },
             reach: Reach::Everywhere,
-            only_by: None,
+            caller: None,
         };
         let stored = create(conn, edits, publication, &writer, Check::default())?;
         let views = 1 + i64::try_from(numbers.below(40) * numbers.below(40)).unwrap_or(0);

@@ -20,6 +20,7 @@ mod limits;
 mod lists;
 mod openapi;
 mod publishing;
+mod revisions;
 mod sections;
 mod users;
 
@@ -46,6 +47,7 @@ fn all() -> Vec<Fact> {
         lists::facts(),
         openapi::facts(),
         publishing::facts(),
+        revisions::facts(),
         sections::facts(),
         users::facts(),
     ]

@@ -225,6 +225,8 @@ pub fn asks(operation_id: &str) -> Option<Vec<Ask>> {
         "updateArticle" => update(),
         "deleteArticle" => delete(),
         "restoreArticle" => each(&[TRASHED], 200),
+        "listRevisions" | "getRevision" | "diffRevision" => each(&all, 200),
+        "restoreRevision" => write(200, &Value::Null),
         "publishArticle" => each(&[DRAFTS, PUBLIC], 200),
         "unpublishArticle" => each(&[PUBLIC], 200),
         "putExternalArticle" => put_external(),

@@ -49,10 +49,11 @@ impl Route {
         self.template.starts_with("/v1/auth")
     }
 
-    /// The path with another text in place of its parameter.
+    /// The path with another text in place of its parameter; of versions, it has the first.
     pub fn at(&self, text: &str) -> Option<String> {
         let (before, rest) = self.template.split_once('{')?;
         let (_, after) = rest.split_once('}')?;
+        let after = after.replace("{version}", "1");
         Some(format!("{before}{text}{after}"))
     }
 
@@ -230,6 +231,8 @@ fn article_routes(place: &Place) -> Vec<Route> {
     let publication = "POST /v1/admin/articles/{id}/publish";
     let unpublication = "POST /v1/admin/articles/{id}/unpublish";
     let restoration = "POST /v1/admin/articles/{id}/restore";
+    let revision = "POST /v1/admin/articles/{id}/revisions/{version}/restore";
+    let note = json!({"note": "撤回"});
     vec![
         row("POST /v1/admin/articles", "", Takes::Json, created),
         row(one, place.article, Takes::MergePatch, members("patched")),
@@ -237,6 +240,7 @@ fn article_routes(place: &Place) -> Vec<Route> {
         row(publication, place.draft, Takes::JsonOrNothing, dates),
         row(unpublication, place.article, Takes::NoMembers, json!({})),
         row(restoration, place.trashed, Takes::NoMembers, json!({})),
+        row(revision, place.draft, Takes::JsonOrNothing, note),
         row(
             "DELETE /v1/admin/articles/{id}",
             place.article,
