@@ -155,6 +155,7 @@ const WRITTEN: &[&str] = &[
     "article_terms",
     "listings",
     "old_slugs",
+    "revisions",
     "hit_totals",
     "hit_days",
     "hit_ids",
