@@ -108,7 +108,7 @@ mod tests {
     fn bodies_that_have_much_in_disorder_take_bounded_time() {
         // Each line is on both sides, in another order.
         let lines = |step: usize| -> String {
-            let count = 200_003;
+            let count = 400_009;
             (0..count)
                 .map(|n| format!("{}\n", n * step % count))
                 .collect()
@@ -120,7 +120,7 @@ mod tests {
         );
         assert!(told.body.is_some());
         assert!(
-            begun.elapsed() < Duration::from_secs(30),
+            begun.elapsed() < Duration::from_secs(10),
             "{:?}",
             begun.elapsed()
         );

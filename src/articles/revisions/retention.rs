@@ -8,9 +8,10 @@ use super::store;
 
 /// The most revisions that are deleted in one go.
 const MAX_DELETED: usize = 10_000;
-/// How many changes are looked at in one transaction, and how often in one go.
+/// How many changes are looked at in one transaction.
 const CHUNK: i64 = 1000;
-const CHUNKS: usize = 10;
+/// How many transactions of one go look at changes.
+const CHUNKS: usize = 100;
 
 /// Deletes what `LANMU_REVISIONS_KEEP` and `LANMU_REVISIONS_DAYS` don't keep. An article has more
 /// revisions only where it was changed, so it is looked at again when the change log tells of it; the
@@ -33,7 +34,7 @@ impl Retention {
     }
 
     async fn delete_surplus(&mut self, app: &App, keep: i64) -> ApiResult<usize> {
-        let mut deleted = 0;
+        let mut left = MAX_DELETED;
         for _ in 0..CHUNKS {
             let after = self.seen;
             let looking = app.db.read(move |conn| {
@@ -41,22 +42,19 @@ impl Retention {
             });
             let found = looking.await?;
             let Some(last) = found.last else { break };
-            for id in found.overlong {
-                let left = MAX_DELETED - deleted;
-                let limit = i64::try_from(left).unwrap_or(i64::MAX);
-                let work = app
-                    .db
-                    .write(move |conn| store::trim(conn, id, keep, limit).map_err(ApiError::from));
-                let gone = work.await?;
-                deleted += gone;
-                if gone == left {
-                    // There may be more: the same changes are looked at again in the next go.
-                    return Ok(deleted);
-                }
+            if !found.overlong.is_empty() {
+                let trimming = app.db.write(move |conn| {
+                    store::trim(conn, &found.overlong, keep, left).map_err(ApiError::from)
+                });
+                left -= trimming.await?;
+            }
+            if left == 0 {
+                // There may be more: the same changes are looked at again in the next go.
+                break;
             }
             self.seen = last;
         }
-        Ok(deleted)
+        Ok(MAX_DELETED - left)
     }
 }
 
@@ -65,8 +63,7 @@ async fn delete_aged(app: &App) -> ApiResult<usize> {
         return Ok(0);
     };
     let before = app.clock.now().plus_seconds(-days * 24 * 3600);
-    let limit = i64::try_from(MAX_DELETED).unwrap_or(i64::MAX);
     app.db
-        .write(move |conn| store::delete_before(conn, before, limit).map_err(ApiError::from))
+        .write(move |conn| store::delete_before(conn, before, MAX_DELETED).map_err(ApiError::from))
         .await
 }

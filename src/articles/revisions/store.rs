@@ -103,7 +103,7 @@ pub fn version_before(conn: &mut Conn, id: i64, version: i64) -> QueryResult<Opt
 }
 
 /// Deletes up to `limit` revisions from before this instant, the oldest first, and returns how many.
-pub fn delete_before(conn: &mut Conn, before: Timestamp, limit: i64) -> QueryResult<usize> {
+pub fn delete_before(conn: &mut Conn, before: Timestamp, limit: usize) -> QueryResult<usize> {
     let before = dialect::instant(conn, before);
     // Instants and numbers only. `NOT kept` is the condition of the partial index.
     let sql = format!(
@@ -146,9 +146,18 @@ pub fn overlong(conn: &mut Conn, after: i64, keep: i64, limit: i64) -> QueryResu
     Ok(Changed { overlong, last })
 }
 
-/// Deletes up to `limit` of an article's revisions that are not among its newest `keep`, the oldest
-/// first, and returns how many.
-pub fn trim(conn: &mut Conn, id: i64, keep: i64, limit: i64) -> QueryResult<usize> {
+/// Deletes up to `limit` revisions that are not among the newest `keep` of each of these articles, the
+/// oldest of each first, and returns how many.
+pub fn trim(conn: &mut Conn, ids: &[i64], keep: i64, limit: usize) -> QueryResult<usize> {
+    let mut left = limit;
+    for id in ids {
+        left -= trim_one(conn, *id, keep, left)?;
+    }
+    Ok(limit - left)
+}
+
+fn trim_one(conn: &mut Conn, id: i64, keep: i64, limit: usize) -> QueryResult<usize> {
+    // Numbers only.
     let sql = format!(
         "DELETE FROM revisions WHERE article_id = {id} AND version IN \
          (SELECT version FROM revisions WHERE article_id = {id} AND NOT kept AND version <= \

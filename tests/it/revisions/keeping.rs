@@ -1,5 +1,6 @@
 //! How many revisions are kept, and for how long.
 
+use diesel::prelude::*;
 use lanmu::articles::revisions::Retention;
 use serde_json::json;
 
@@ -107,6 +108,50 @@ async fn those_that_are_too_old_go(stage: Stage) {
     assert_eq!(versions(&app, still).await, [1]);
 }
 
+/// Puts revisions from version 2 up to this one beside the first one of the only article there is.
+fn put_beside(app: &TestApp, last: i64) {
+    let sql = format!(
+        "INSERT INTO revisions (article_id, version, at, actor, status, kept, changed, content) \
+         WITH RECURSIVE n (v) AS (SELECT 2 UNION ALL SELECT v + 1 FROM n WHERE v < {last}) \
+         SELECT article_id, v, at, actor, status, false, changed, content FROM revisions, n \
+         WHERE version = 1"
+    );
+    diesel::sql_query(sql)
+        .execute(&mut app.connect())
+        .expect("they are put there");
+}
+
+async fn one_go_is_bounded_and_the_next_goes_on(stage: Stage) {
+    let app = stage.with(&[("LANMU_REVISIONS_KEEP", "100")]).await;
+    let home = section(&app).await;
+    let id = app.admin().draft("晨渡", home, json!({})).await;
+    put_beside(&app, 10_105);
+    let mut retention = Retention::default();
+    let mut deleted = Vec::new();
+    for _ in 0..3 {
+        deleted.push(tidy(&app, &mut retention).await);
+    }
+    assert_eq!(deleted, [10_000, 4, 0]);
+    let newest = (10_006..=10_105).rev();
+    let list = format!("{}/revisions?limit=100&count=exact", super::path(id));
+    let page = app.admin().get(&list).await.ok(200);
+    assert_eq!(page.each("version"), newest.collect::<Vec<_>>());
+    assert_eq!(page["page"]["total"], 101);
+    // By age the same.
+    let settings = [("LANMU_REVISIONS_KEEP", "0"), ("LANMU_REVISIONS_DAYS", "1")];
+    let aged = stage.with(&settings).await;
+    diesel::sql_query("DELETE FROM revisions WHERE version > 1")
+        .execute(&mut app.connect())
+        .expect("they are deleted");
+    put_beside(&aged, 10_105);
+    aged.advance(2 * 86_400);
+    let mut deleted = Vec::new();
+    for _ in 0..3 {
+        deleted.push(tidy(&aged, &mut retention).await);
+    }
+    assert_eq!(deleted, [10_000, 104, 0]);
+}
+
 async fn all_are_kept_for_good_where_that_is_set(stage: Stage) {
     let app = stage.with(&[("LANMU_REVISIONS_KEEP", "0")]).await;
     let home = section(&app).await;
@@ -122,5 +167,6 @@ crate::facts![
     what_is_kept_was_saved_in_whatever_way,
     the_newest_and_the_newest_released_one_always_stay,
     those_that_are_too_old_go,
+    one_go_is_bounded_and_the_next_goes_on,
     all_are_kept_for_good_where_that_is_set,
 ];
