@@ -150,7 +150,7 @@ pub fn articles(
     now: Timestamp,
     zone: SiteZone,
 ) -> ApiResult<()> {
-    let tree = lanmu::sections::store::tree(conn)?;
+    let tree = sections::store::tree(conn)?;
     for index in range {
         let edits = article(numbers, sections, index, now);
         let seconds = numbers.below(SPREAD_DAYS * 86_400);

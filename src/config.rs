@@ -67,6 +67,10 @@ pub struct Config {
     pub tick: Option<Duration>,
     /// `LANMU_TRASH_DAYS`: how long articles lie in the trash; `None`: until somebody deletes them.
     pub trash_days: Option<i64>,
+    /// `LANMU_REVISIONS_KEEP`: how many revisions of an article are kept; `None`: all.
+    pub revisions_keep: Option<i64>,
+    /// `LANMU_REVISIONS_DAYS`: how long revisions are kept; `None`: for good.
+    pub revisions_days: Option<i64>,
     /// `LANMU_RESET_URL`: a web address with `{token}` in it.
     pub reset_url: Option<String>,
     /// `LANMU_PREVIEW_HOURS`: how long a preview link is good where nothing else is asked for.
@@ -219,12 +223,14 @@ impl Config {
             cache_article: get.cache("LANMU_CACHE_ARTICLE")?,
             cache_list: get.cache("LANMU_CACHE_LIST")?,
             cache_section: get.cache("LANMU_CACHE_SECTION")?,
-            audit_days: get.days("LANMU_AUDIT_DAYS", 0)?,
             tick: match get.number("LANMU_TICK_MS", 500, 0..=60_000)? {
                 0 => None,
                 millis => Some(Duration::from_millis(millis)),
             },
-            trash_days: get.days("LANMU_TRASH_DAYS", 30)?,
+            trash_days: get.number_or_none("LANMU_TRASH_DAYS", 30, 36_500)?,
+            audit_days: get.number_or_none("LANMU_AUDIT_DAYS", 0, 36_500)?,
+            revisions_keep: get.number_or_none("LANMU_REVISIONS_KEEP", 100, 1_000_000)?,
+            revisions_days: get.number_or_none("LANMU_REVISIONS_DAYS", 0, 36_500)?,
             reset_url: get
                 .token_url("LANMU_RESET_URL", "https://admin.example.com/reset#{token}")?,
             preview_hours: get.number("LANMU_PREVIEW_HOURS", 24, 1..=720)?,
@@ -313,10 +319,15 @@ impl Lookup<'_> {
         }
     }
 
-    /// A number of days; 0 is none.
-    fn days(&self, name: &'static str, default: i64) -> Result<Option<i64>, ConfigError> {
-        let days = self.number(name, default, 0..=36_500)?;
-        Ok(Some(days).filter(|days| *days > 0))
+    /// A number up to `max`; 0 means that there is no limit.
+    fn number_or_none(
+        &self,
+        name: &'static str,
+        default: i64,
+        max: i64,
+    ) -> Result<Option<i64>, ConfigError> {
+        let number = self.number(name, default, 0..=max)?;
+        Ok(Some(number).filter(|number| *number > 0))
     }
 
     fn list<T>(
@@ -503,6 +514,8 @@ mod tests {
             ("LANMU_AUDIT_DAYS", "-1"),
             ("LANMU_TICK_MS", "60001"),
             ("LANMU_TRASH_DAYS", "soon"),
+            ("LANMU_REVISIONS_KEEP", "-1"),
+            ("LANMU_REVISIONS_DAYS", "36501"),
             ("LANMU_RESET_URL", "https://x.example/reset"),
             ("LANMU_RESET_URL", "javascript:{token}"),
             ("LANMU_PREVIEW_HOURS", "0"),

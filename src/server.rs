@@ -30,7 +30,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(2);
 const IDLE_TIME: Duration = Duration::from_secs(30);
 /// When all workers are up, and what they were made of can be given back.
 const SETTLED: Duration = Duration::from_secs(1);
-/// How often hit ids, visits, sessions and signing keys that are past are deleted.
+/// How often hit ids, visits, sessions, signing keys and revisions that are past are deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 /// When to try again where the database was away.
 const TICK_AGAIN: Duration = Duration::from_secs(2);
@@ -133,6 +133,7 @@ pub async fn run(
     let tidying = actix_web::rt::spawn(async move {
         tokio::time::sleep(SETTLED).await;
         memory::trim();
+        let mut revisions = articles::revisions::Retention::default();
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
             for (what, done) in [
@@ -141,6 +142,7 @@ pub async fn run(
                 ("audit", audit::tidy(&app).await),
                 ("trash", articles::tidy(&app).await),
                 ("idempotency keys", writes::tidy(&app).await),
+                ("revisions", revisions.tidy(&app).await),
             ] {
                 match done {
                     Ok(deleted) => tracing::debug!(what, deleted, "tidied"),

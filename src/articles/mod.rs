@@ -10,6 +10,7 @@ mod limits;
 pub mod lists;
 mod permit;
 pub mod prepare;
+pub mod revisions;
 pub mod rules;
 pub mod store;
 pub mod text;
@@ -48,6 +49,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::archive)
         .service(handlers::tags);
     admin::routes(config);
+    revisions::routes(config);
 }
 
 /// The id of the public article that a delivery path names. 404 where there is none; 308 to

@@ -1,5 +1,6 @@
 //! Bodies are rendered ahead of the transaction that writes them, a bounded number at a time: a page
-//! that takes long keeps nobody else from writing.
+//! that takes long keeps nobody else from writing. What else is long work on bodies takes its turn with
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,20 @@ impl Renderer {
     /// Renders a body, where there is one.
     pub async fn prepare(&self, body: Option<NewBody>) -> ApiResult<Option<Prepared>> {
         let Some(body) = body else { return Ok(None) };
+        let work = move || {
+            let outcome = render(body.format, &body.content);
+            Prepared { body, outcome }
+        };
+        self.in_turn(work).await.map(Some)
+    }
+
+    /// Does work that keeps a processor busy, off the async threads, when its turn comes; 503 where it
+    /// doesn't come in time.
+    pub async fn in_turn<T, F>(&self, work: F) -> ApiResult<T>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+    {
         let turn = Arc::clone(&self.running).acquire_owned();
         let turn = tokio::time::timeout(self.wait, turn).await;
         let Ok(Ok(turn)) = turn else {
@@ -52,11 +67,8 @@ impl Renderer {
         let work = web::block(move || {
             // It goes with the work, which goes on when the client has gone.
             let _held = turn;
-            let outcome = render(body.format, &body.content);
-            Prepared { body, outcome }
+            work()
         });
-        work.await
-            .map(Some)
-            .map_err(|e| ApiError::Internal(e.to_string()))
+        work.await.map_err(|e| ApiError::Internal(e.to_string()))
     }
 }

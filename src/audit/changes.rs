@@ -39,6 +39,14 @@ impl Change {
 /// The changes from one state of a resource to the next, both as management shows them; `None`
 /// where it isn't there.
 pub fn between<T: Serialize>(before: Option<&T>, after: Option<&T>) -> Vec<Change> {
+    let changes = whole_between(before, after).into_iter();
+    changes
+        .map(|change| Change::new(&change.member, change.before, change.after))
+        .collect()
+}
+
+/// The same with long texts left whole.
+pub fn whole_between<T: Serialize>(before: Option<&T>, after: Option<&T>) -> Vec<Change> {
     // What is not an object has no members: nothing is told rather than something wrong.
     let members = |value: Option<&T>| value.and_then(|value| serde_json::to_value(value).ok());
     let (before, after) = (members(before), members(after));
@@ -56,7 +64,11 @@ pub fn between<T: Serialize>(before: Option<&T>, after: Option<&T>) -> Vec<Chang
         let (before, after) = (of(&before), of(&after));
         let is_known = changes.iter().any(|change| change.member == *name);
         if before != after && !is_known && !SELF_EVIDENT.contains(&name.as_str()) {
-            changes.push(Change::new(name, before, after));
+            changes.push(Change {
+                member: name.clone(),
+                before,
+                after,
+            });
         }
     }
     changes

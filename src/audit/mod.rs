@@ -17,7 +17,7 @@ use crate::db::Timestamp;
 use crate::error::{ApiError, ApiResult};
 use crate::http::client::Origin;
 
-pub use changes::{Change, between};
+pub use changes::{Change, between, whole_between};
 pub use store::{record, record_change};
 
 /// Mounts the audit log.

@@ -136,16 +136,25 @@ impl Ref {
 
 /// The id in a management path's `{id}`; 404 where it can't be one.
 pub fn path_id(req: &HttpRequest, what: &str) -> ApiResult<i64> {
-    match req.match_info().get("id").and_then(Ref::parse) {
+    path_number(req, "id", what)
+}
+
+/// The number from 1 on in this segment of a path; 404 where it can't be one.
+pub fn path_number(req: &HttpRequest, segment: &str, what: &str) -> ApiResult<i64> {
+    match req.match_info().get(segment).and_then(Ref::parse) {
         Some(Ref::Id(id)) => Ok(id),
         _ => Err(ApiError::not_found(what)),
     }
 }
 
-/// Declares the extractor of a kind of resource's id in a management path.
+/// Declares the extractor of a kind of resource's id in a management path, or of what else numbers it
+/// in this segment.
 #[macro_export]
 macro_rules! path_id {
     ($(#[$meta:meta])* $name:ident, $noun:literal) => {
+        $crate::path_id! { $(#[$meta])* $name, $noun, "id" }
+    };
+    ($(#[$meta:meta])* $name:ident, $noun:literal, $segment:literal) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub struct $name(pub i64);
@@ -158,7 +167,8 @@ macro_rules! path_id {
                 req: &actix_web::HttpRequest,
                 _: &mut actix_web::dev::Payload,
             ) -> Self::Future {
-                std::future::ready($crate::http::reference::path_id(req, $noun).map(Self))
+                let number = $crate::http::reference::path_number(req, $segment, $noun);
+                std::future::ready(number.map(Self))
             }
         }
     };

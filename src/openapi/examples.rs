@@ -56,7 +56,8 @@ fn code_of(operation: &str, status: u16) -> Option<Code> {
             | "unpublishArticle"
             | "restoreArticle"
             | "deleteArticle"
-            | "createArticlePreview",
+            | "createArticlePreview"
+            | "restoreRevision",
             409,
         ) => Some(Code::InvalidTransition),
         ("bulkArticles", 409) => Some(Code::BulkFailed),

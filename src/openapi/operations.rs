@@ -23,6 +23,9 @@ const UNVERSIONED: &[&str] = &[
     "/password-reset",
     "/sessions",
     "/preview",
+    "/revisions",
+    "/revisions/{version}",
+    "/diff",
 ];
 
 /// Resources that change without a new version, as when an account signs in: they are never 304.

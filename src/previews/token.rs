@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const SECRET: &[u8] = &[7; KEY];
+    const SECRET: &[u8] = &[7; 32];
 
     fn claims() -> impl Strategy<Value = Claims> {
         let seconds = -62_000_000_000_i64..253_000_000_000;
@@ -128,7 +128,7 @@ mod tests {
         }
 
         #[test]
-        fn another_key_refuses_it(claims in claims(), key in any::<[u8; KEY]>()) {
+        fn another_key_refuses_it(claims in claims(), key in any::<[u8; 32]>()) {
             prop_assume!(key != SECRET);
             prop_assert_eq!(Claims::verify(&claims.sign(&key), SECRET), None);
         }

@@ -23,6 +23,7 @@ mod lists;
 mod openapi;
 mod previews;
 mod publishing;
+mod revisions;
 mod sections;
 mod users;
 
@@ -53,6 +54,7 @@ fn all() -> Vec<Fact> {
         openapi::facts(),
         previews::facts(),
         publishing::facts(),
+        revisions::facts(),
         sections::facts(),
         users::facts(),
     ]

@@ -135,7 +135,8 @@ async fn the_documented_parameters_are_those_that_are_read(stage: Stage) {
         };
         let path = template
             .replace("{ref}", &id.to_string())
-            .replace("{id}", &id.to_string());
+            .replace("{id}", &id.to_string())
+            .replace("{version}", "1");
         let documented = names_of(operation);
         let mut unknown: BTreeSet<String> = BTreeSet::new();
         // So many unknown ones are told at once.
@@ -350,9 +351,25 @@ async fn use_everything(recorder: &mut Recorder) {
         .call(M::GET, "/v1/admin/articles?limit=2", None)
         .await;
     recorder.call(M::GET, "/v1/admin/articles/3", None).await;
-    let change = json!({"summary": "渔船归港，码头渐亮。", "source": null});
+    let change = json!({
+        "summary": "渔船归港，码头渐亮。", "source": null,
+        "body": {"content": "渔船归港，**码头渐亮**。\n\n第一班渡船六点离岸。"},
+        "note": "补写渡船",
+    });
     recorder
         .call(M::PATCH, "/v1/admin/articles/3", Some(change))
+        .await;
+    for path in ["?limit=2", "/2", "/2/diff"] {
+        let path = format!("/v1/admin/articles/3/revisions{path}");
+        recorder.call(M::GET, &path, None).await;
+    }
+    let note = json!({"note": "撤回误改"});
+    recorder
+        .call(
+            M::POST,
+            "/v1/admin/articles/3/revisions/2/restore",
+            Some(note),
+        )
         .await;
     recorder
         .call(M::POST, "/v1/admin/articles/4/unpublish", None)

@@ -50,7 +50,7 @@ fn checked_publication(
 
 /// Checks that the writer may change the article so: what is public, and when anything is to be, is
 /// for those who may publish.
-fn checked_update(writer: &Writer, was: &Stored, edits: &Edits) -> ApiResult<()> {
+pub(super) fn checked_update(writer: &Writer, was: &Stored, edits: &Edits) -> ApiResult<()> {
     let moves_date = edits.published_at != was.row.published_at;
     if was.row.status_at(writer.act.by.now).is_released() || moves_date {
         writer.check(Permission::Publish)?;
@@ -59,7 +59,7 @@ fn checked_update(writer: &Writer, was: &Stored, edits: &Edits) -> ApiResult<()>
 }
 
 /// 200 with the article.
-fn saved(stored: Stored, now: Timestamp) -> ApiResult<Answer> {
+pub(super) fn saved(stored: Stored, now: Timestamp) -> ApiResult<Answer> {
     let article = lists::managed(stored, now);
     Answer::ok(&article, article.version)
 }

@@ -24,7 +24,7 @@ use crate::sections::{self, Reach, Tree};
 pub use due::{delete_trashed, due_ids, settle_due};
 pub use order::{MAX_POSITION, reorder};
 pub use places::{KEYWORD, SectionCount, TAG, counts, ids_in_sections, move_all, relist};
-pub use write::{create, delete, external_id_taken, publish, take, update};
+pub use write::{create, delete, external_id_taken, publish, restore_revision, take, update};
 
 /// An article as it is stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]

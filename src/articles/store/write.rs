@@ -91,7 +91,32 @@ pub fn update(
     edits: Edits,
     publication: Option<Publication>,
     writer: &Writer,
+    check: Check,
+) -> ApiResult<Stored> {
+    let event = Event::ArticleUpdated;
+    replace(conn, was, edits, publication, writer, check, event)
+}
+
+/// Gives an article the members of an earlier revision.
+pub fn restore_revision(
+    conn: &mut Conn,
+    was: &Stored,
+    edits: Edits,
+    writer: &Writer,
+    check: Check,
+) -> ApiResult<Stored> {
+    let event = Event::ArticleRevisionRestored;
+    replace(conn, was, edits, None, writer, check, event)
+}
+
+fn replace(
+    conn: &mut Conn,
+    was: &Stored,
+    edits: Edits,
+    publication: Option<Publication>,
+    writer: &Writer,
     mut check: Check,
+    event: Event,
 ) -> ApiResult<Stored> {
     let (id, by, tree) = (was.row.id, &writer.act.by, &writer.act.tree);
     let now = by.now;
@@ -150,7 +175,7 @@ pub fn update(
     if is_published {
         tell_published(conn, by, Some(was), &is)?;
     } else {
-        tell(conn, by, Event::ArticleUpdated, Some(was), Some(&is))?;
+        tell(conn, by, event, Some(was), Some(&is))?;
     }
     Ok(is)
 }

@@ -241,6 +241,8 @@ pub fn asks(operation_id: &str) -> Option<Vec<Ask>> {
             vec![Ask::new(On::Nothing, 200).body(body)]
         }
         "publishArticle" => each(&[DRAFTS, IN_REVIEW, PUBLIC], 200),
+        "listRevisions" | "getRevision" | "diffRevision" => each(&all, 200),
+        "restoreRevision" => write(200, &Value::Null),
         "unpublishArticle" => each(&[PUBLIC], 200),
         "putExternalArticle" => put_external(),
         "setHitBaseline" => {

@@ -214,6 +214,8 @@ impl Walk {
     ) -> Answer {
         let path = operation.path.replace("{id}", &target.reference);
         let path = path.replace("{external_id}", &target.reference);
+        // Every article has been saved once.
+        let path = path.replace("{version}", "1");
         assert!(!path.contains('{'), "the walk can't fill {path}");
         let path = format!("{path}{}", ask.query);
         let mut request = self.site.app.request(operation.method.clone(), &path);

@@ -35,6 +35,7 @@ fn managed_operations() -> Vec<(Method, String)> {
             if is_secured {
                 let method = method.to_uppercase().parse().expect("a method");
                 let filled = path.replace("{id}", "1").replace("{external_id}", "x-1");
+                let filled = filled.replace("{version}", "1");
                 assert!(!filled.contains('{'), "{path}");
                 found.push((method, filled));
             }

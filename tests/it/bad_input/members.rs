@@ -360,6 +360,7 @@ const SEVERAL_LINES: &[&str] = &[
     "/summary",
     "/description",
     "/seo/description",
+    "/note",
     "/body/content",
     "/note",
 ];

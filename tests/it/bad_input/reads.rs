@@ -14,6 +14,7 @@ fn lists(article: i64) -> Vec<String> {
         "/v1/sections".to_owned(),
         format!("/v1/articles/{article}/related"),
         "/v1/admin/articles".to_owned(),
+        format!("/v1/admin/articles/{article}/revisions"),
         "/v1/admin/sections".to_owned(),
         "/v1/admin/hits".to_owned(),
     ]
@@ -348,6 +349,7 @@ async fn no_read_takes_an_unknown_parameter(stage: Stage) {
             continue;
         }
         let path = path.replace("{id}", "1").replace("{ref}", "1");
+        let path = path.replace("{version}", "1");
         for (query, parameter) in [("wat=1", "wat"), ("wat", "wat"), ("wat=%ff", "wat")] {
             let path = format!("{path}?{query}");
             let request = desk.get(&path);

@@ -49,10 +49,11 @@ impl Route {
         self.template.starts_with("/v1/auth")
     }
 
-    /// The path with another text in place of its parameter.
+    /// The path with another text in place of its parameter; of versions, it has the first.
     pub fn at(&self, text: &str) -> Option<String> {
         let (before, rest) = self.template.split_once('{')?;
         let (_, after) = rest.split_once('}')?;
+        let after = after.replace("{version}", "1");
         Some(format!("{before}{text}{after}"))
     }
 
@@ -244,6 +245,8 @@ fn article_routes(place: &Place) -> Vec<Route> {
     let restoration = "POST /v1/admin/articles/{id}/restore";
     let preview = "POST /v1/admin/articles/{id}/preview";
     let preview_end = json!({"expires_at": "2026-02-03T09:00:00+08:00"});
+    let revision = "POST /v1/admin/articles/{id}/revisions/{version}/restore";
+    let withdrawal = json!({"note": "撤回"});
     vec![
         row("POST /v1/admin/articles", "", Takes::Json, created),
         row(one, place.article, Takes::MergePatch, members("patched")),
@@ -256,6 +259,7 @@ fn article_routes(place: &Place) -> Vec<Route> {
         row(reorder, place.article, Takes::Json, json!({"position": 0})),
         row("POST /v1/admin/articles/bulk", "", Takes::Json, bulk),
         row(preview, place.draft, Takes::JsonOrNothing, preview_end),
+        row(revision, place.draft, Takes::JsonOrNothing, withdrawal),
         row(
             "DELETE /v1/admin/articles/{id}",
             place.article,

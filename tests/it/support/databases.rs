@@ -160,6 +160,7 @@ const WRITTEN: &[&str] = &[
     "idempotency_keys",
     "listings",
     "old_slugs",
+    "revisions",
     "hit_totals",
     "hit_days",
     "hit_ids",
