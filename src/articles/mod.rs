@@ -1,10 +1,12 @@
 //! Articles: written and published in management, read in delivery.
 //!
-//! [`rules`] is the life cycle, [`text`] what becomes of a body, [`wire`] the JSON, [`store`] every
-//! write, [`lists`] every read. What readers may see stands in the table `listings`, which
-//! [`store::relist`] keeps right and `visibility` filters by time.
+//! [`rules`] is the life cycle, [`text`] what becomes of a body, [`check`] what is looked for before
+//! publishing, [`wire`] the JSON, [`store`] every write, [`lists`] every read. What readers may see
+//! stands in the table `listings`, which [`store::relist`] keeps right and `visibility` filters by
+//! time.
 
 mod admin;
+pub mod check;
 mod handlers;
 mod limits;
 pub mod lists;
@@ -54,7 +56,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(admin::publish)
         .service(admin::unpublish)
         .service(admin::restore)
-        .service(admin::put_external);
+        .service(admin::put_external)
+        .service(check::admin::check);
 }
 
 /// The id of the public article that a delivery path names. 404 where there is none; 308 to

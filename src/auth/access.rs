@@ -210,6 +210,7 @@ pub const OPERATIONS: &[(&str, Permission)] = {
     &[
         ("listManagedArticles", P::ReadContent),
         ("getManagedArticle", P::ReadContent),
+        ("checkArticle", P::ReadContent),
         ("createArticle", P::WriteContent),
         ("updateArticle", P::WriteContent),
         ("deleteArticle", P::WriteContent),

@@ -17,7 +17,7 @@ use crate::auth::{Extent, Permission, Role};
 const STATIC: &[&str] = &["/openapi.json", "/.well-known/jwks.json"];
 
 /// What is managed below a resource, but is none that has a version.
-const UNVERSIONED: &[&str] = &["/hits", "/reset", "/password-reset", "/sessions"];
+const UNVERSIONED: &[&str] = &["/hits", "/reset", "/check", "/password-reset", "/sessions"];
 
 /// Resources that change without a new version, as when an account signs in: they are never 304.
 const VOLATILE: &[&str] = &["/v1/admin/users/{id}", "/v1/admin/api-keys/{id}"];

@@ -12,6 +12,7 @@ mod articles;
 mod audit;
 mod auth;
 mod bad_input;
+mod checks;
 mod command_line;
 mod database;
 mod frame;
@@ -38,6 +39,7 @@ fn all() -> Vec<Fact> {
         audit::facts(),
         auth::facts(),
         bad_input::facts(),
+        checks::facts(),
         command_line::facts(),
         database::facts(),
         frame::facts(),

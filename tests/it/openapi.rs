@@ -355,6 +355,9 @@ async fn use_everything(recorder: &mut Recorder) {
     recorder
         .call(M::POST, "/v1/admin/articles/4/publish", Some(again))
         .await;
+    recorder
+        .call(M::POST, "/v1/admin/articles/3/check", None)
+        .await;
     recorder.call(M::DELETE, "/v1/admin/articles/4", None).await;
     recorder
         .call(M::POST, "/v1/admin/articles/4/restore", None)

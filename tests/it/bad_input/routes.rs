@@ -230,6 +230,7 @@ fn article_routes(place: &Place) -> Vec<Route> {
     let publication = "POST /v1/admin/articles/{id}/publish";
     let unpublication = "POST /v1/admin/articles/{id}/unpublish";
     let restoration = "POST /v1/admin/articles/{id}/restore";
+    let check = "POST /v1/admin/articles/{id}/check";
     vec![
         row("POST /v1/admin/articles", "", Takes::Json, created),
         row(one, place.article, Takes::MergePatch, members("patched")),
@@ -237,6 +238,7 @@ fn article_routes(place: &Place) -> Vec<Route> {
         row(publication, place.draft, Takes::JsonOrNothing, dates),
         row(unpublication, place.article, Takes::NoMembers, json!({})),
         row(restoration, place.trashed, Takes::NoMembers, json!({})),
+        row(check, place.article, Takes::NoMembers, json!({})),
         row(
             "DELETE /v1/admin/articles/{id}",
             place.article,
