@@ -92,7 +92,7 @@ impl Look<'_> {
         match piece {
             Piece::Tag(tag) => self.tag(tag, place),
             Piece::Comment { place: at } => {
-                if is_office_comment(&html[at.clone()]) {
+                if is_office_comment(html.get(at.clone()).unwrap_or_default()) {
                     self.office(|| place(at.start));
                 }
             }
@@ -217,7 +217,7 @@ impl Look<'_> {
             left.map(|left| *left -= 1).is_some()
         };
         for run in &self.runs {
-            let text = &body.source[run.clone()];
+            let text = body.source.get(run.clone()).unwrap_or_default();
             for word in words.find(text).filter(|word| take(word.pattern())) {
                 self.collector.add(CheckCode::ListedWord, POINTER, || {
                     let place = run.start + word.start();
@@ -266,4 +266,41 @@ fn unreferenced(source: &str, range: Range<usize>) -> impl Iterator<Item = Range
         }
         None
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parts(source: &str) -> Vec<&str> {
+        let parts = unreferenced(source, 0..source.len());
+        parts.map(|part| &source[part]).collect()
+    }
+
+    #[test]
+    fn names_of_references_are_no_text() {
+        assert_eq!(
+            parts("潮&amp;汐&#x6D9B;&nbsp;a & b &c"),
+            ["潮", "汐", "a & b &c"]
+        );
+        assert_eq!(parts("&amp;"), [""; 0]);
+        assert_eq!(parts("&;a"), ["&;a"]);
+        let long = format!("&{};", "a".repeat(40));
+        assert_eq!(parts(&long), [&long]);
+    }
+
+    proptest! {
+        #[test]
+        fn parts_are_all_but_the_references(source in "([a文&;#]|&lt;){0,30}") {
+            let mut end = 0;
+            for part in unreferenced(&source, 0..source.len()) {
+                let between = &source[end..part.start];
+                prop_assert!(between.is_empty() || between.ends_with(';'), "{between:?}");
+                prop_assert!(!source[part.clone()].contains("&lt;"));
+                end = part.end;
+            }
+            prop_assert!(source[end..].is_empty() || source[end..].ends_with(';'));
+        }
+    }
 }

@@ -22,6 +22,7 @@ use url::Url;
 use crate::articles::store::Stored;
 use crate::articles::wire::BodyFormat;
 use crate::config::{Config, ConfigError};
+use crate::error::Fault;
 use crate::http::fields::trim;
 
 use body::{Body, listed};
@@ -106,6 +107,17 @@ impl Checker {
     /// be done where work may take its time.
     pub fn check(&self, stored: &Stored) -> Findings {
         self.look_at(&Article::from(stored))
+    }
+
+    /// The faults that keep an article from being published, or changed where it is public: see
+    /// [`blocked`]. `before` is the article as readers see it, where they do. Looks at nothing where
+    /// the settings name no check that blocks.
+    pub fn faults(&self, before: Option<&Stored>, after: &Stored) -> Vec<Fault> {
+        if self.blocks.is_empty() {
+            return Vec::new();
+        }
+        let before = before.map(|stored| self.check(stored));
+        blocked(before.as_ref(), &self.check(after), &self.blocks)
     }
 
     /// What there is to find in an article.

@@ -3,6 +3,7 @@
 use std::fs;
 
 use lanmu::app::App;
+use lanmu::articles::store;
 use lanmu::clock::Clock;
 use lanmu::config::Config;
 use serde_json::{Value, json};
@@ -103,6 +104,31 @@ async fn findings_block_where_the_settings_say_so(stage: Stage) {
     assert_eq!(check(&free, id).await["blocking"], false);
 }
 
+async fn what_blocks_is_told_as_faults(stage: Stage) {
+    let app = stage.with(&[(BLOCKS, "relative_link")]).await;
+    let mut conn = app.connect();
+    let mut stored = async |content: &str| {
+        let id = draft(&app, "html", content).await;
+        store::find(&mut conn, id).expect("it is there")
+    };
+    let clean = stored("<p>船离岸了。</p><script>x</script>").await;
+    let one = stored("<a href=x>潮</a>").await;
+    let two = stored("<a href=x>潮</a><a href=y>汐</a><img>").await;
+    let checker = &app.app.checker;
+    assert_eq!(checker.faults(None, &clean), []);
+    let faults = checker.faults(None, &one);
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0].pointer.as_deref(), Some("/body/content"));
+    assert_eq!(faults[0].code, "check_failed");
+    assert!(faults[0].detail.contains("relative_link"), "{faults:?}");
+    // Of what is public already, only what is new.
+    assert_eq!(checker.faults(Some(&one), &one), []);
+    assert_eq!(checker.faults(Some(&two), &one), []);
+    assert_eq!(checker.faults(Some(&one), &two).len(), 2);
+    let free = stage.app().await;
+    assert_eq!(free.app.checker.faults(None, &two), []);
+}
+
 async fn no_link_leads_away_where_the_site_has_no_address(stage: Stage) {
     let app = stage.with(&[("LANMU_SITE_URL", "")]).await;
     let content = "<a href='https://tide.example/'>潮</a>";
@@ -153,6 +179,7 @@ crate::facts![
     listed_words_are_found_with_their_places,
     listed_words_are_found_in_titles_and_summary,
     findings_block_where_the_settings_say_so,
+    what_blocks_is_told_as_faults,
     no_link_leads_away_where_the_site_has_no_address,
     a_wrong_list_stops_the_start,
     an_unknown_check_stops_the_start,
