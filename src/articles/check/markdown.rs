@@ -72,7 +72,8 @@ fn address(source: &str, link: &Range<usize>, url: &str) -> Option<usize> {
         let mut from = link
             .end
             .saturating_sub(url.len() + MAX_TITLE)
-            .max(link.start);
+            .max(link.start)
+            .min(source.len());
         while !source.is_char_boundary(from) {
             from += 1;
         }
@@ -105,7 +106,7 @@ fn block_of(html: &str, source: &str, lines: &Lines, pos: Sourcepos, look: &mut 
         let place = |within: usize| {
             let line = own.line_at(within);
             let to_end = own.end(html, line).checked_sub(within)?;
-            let end = lines.end(source, pos.start.line - 1 + line);
+            let end = lines.end(source, pos.start.line.saturating_sub(1) + line);
             same(html, within, source, end.checked_sub(to_end)?)
         };
         look.piece(&piece, html, place);
@@ -165,5 +166,34 @@ impl Lines {
     fn place(&self, at: LineColumn) -> usize {
         let line = self.0.get(at.line.saturating_sub(1)).copied();
         line.unwrap_or_default() + at.column
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_looked_for_in_its_link_alone() {
+        let source = "x.html [潮](x.html \"汐\") www.tide.example";
+        let link = 7..source.len() - 17;
+        assert_eq!(address(source, &link, "x.html"), Some(13));
+        assert_eq!(address(source, &link, "y.html"), None);
+        assert_eq!(address(source, &link, ""), None);
+        let bare = source.len() - 16..source.len();
+        let found = address(source, &bare, "http://www.tide.example");
+        assert_eq!(found, Some(bare.start));
+        // A link that is told to stand where there is nothing has no place.
+        assert_eq!(address(source, &(900..950), "x.html"), None);
+        assert_eq!(address("潮", &(1..2), "x"), None);
+    }
+
+    #[test]
+    fn lines_end_as_commonmark_says() {
+        let text = "一\r\n二\r三\n";
+        let lines = Lines::of(text);
+        assert_eq!(lines.0, [0, 5, 9, 13]);
+        assert_eq!(lines.line_at(4), 0);
+        assert_eq!((lines.end(text, 0), lines.end(text, 9)), (3, text.len()));
     }
 }
