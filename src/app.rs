@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::articles::check::Checker;
 use crate::articles::prepare::Renderer;
 use crate::auth::{KeyError, Keys, Passwords};
 use crate::clock::Clock;
@@ -27,6 +28,8 @@ pub struct App {
     pub keys: Arc<Keys>,
     /// The pool that renders bodies.
     pub renderer: Renderer,
+    /// What articles are checked for before they are published.
+    pub checker: Arc<Checker>,
     /// The pool that checks passwords.
     pub passwords: Passwords,
     /// The salts of visitor hashes.
@@ -77,8 +80,10 @@ impl From<ApiError> for StartError {
 }
 
 impl App {
-    /// Migrates the database, loads the signing key (or makes it on the first start).
+    /// Reads the list of words, migrates the database, loads the signing key (or makes it on the
+    /// first start).
     pub async fn build(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let checker = Checker::load(&config)?;
         for migration in Db::migrate(&config.db())? {
             tracing::info!(%migration, "migrated");
         }
@@ -101,6 +106,7 @@ impl App {
             clock,
             keys: Arc::new(keys),
             renderer,
+            checker: Arc::new(checker),
             passwords: Passwords::new()?,
             salts: Salts::default(),
             limits,

@@ -77,6 +77,10 @@ pub struct Config {
     pub preview_hours: i64,
     /// `LANMU_PREVIEW_URL`: a web address with `{token}` in it.
     pub preview_url: Option<String>,
+    /// `LANMU_CHECK_WORDS_FILE`: the words that articles must not have, one a line.
+    pub check_words_file: Option<PathBuf>,
+    /// `LANMU_CHECK_BLOCKS`: names of the checks without which nothing is published.
+    pub check_blocks: Vec<String>,
     /// `LANMU_LOG`: a filter as in `tracing-subscriber`.
     pub log: String,
     /// `LANMU_LOG_FORMAT`.
@@ -238,6 +242,8 @@ impl Config {
                 "LANMU_PREVIEW_URL",
                 "https://www.example.com/preview/{token}",
             )?,
+            check_words_file: get.text("LANMU_CHECK_WORDS_FILE").map(PathBuf::from),
+            check_blocks: get.list("LANMU_CHECK_BLOCKS", |item| Ok(item.to_owned()))?,
             log: get.parsed("LANMU_LOG", "info", |text| {
                 text.parse::<tracing_subscriber::EnvFilter>()
                     .map(|_| text.to_owned())

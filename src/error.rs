@@ -161,6 +161,8 @@ fault_codes! {
     TooComplex = "too_complex";
     /// The tree would be too deep or too large.
     TreeTooLarge = "tree_too_large";
+    /// A check of the article found what must not be published.
+    CheckFailed = "check_failed";
 }
 
 /// One fault and where it is: in a member of the body, or in a parameter or header.

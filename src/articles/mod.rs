@@ -1,10 +1,12 @@
 //! Articles: written and published in management, read in delivery.
 //!
-//! [`rules`] is the life cycle, [`text`] what becomes of a body, [`wire`] the JSON, [`store`] every
-//! write, [`lists`] every read. What readers may see stands in the table `listings`, which
-//! [`store::relist`] keeps right and `visibility` filters by time.
+//! [`rules`] is the life cycle, [`text`] what becomes of a body, [`check`] what is looked for before
+//! publishing, [`wire`] the JSON, [`store`] every write, [`lists`] every read. What readers may see
+//! stands in the table `listings`, which [`store::relist`] keeps right and `visibility` filters by
+//! time.
 
 mod admin;
+pub mod check;
 mod handlers;
 mod limits;
 pub mod lists;
@@ -47,7 +49,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::related)
         .service(handlers::qr)
         .service(handlers::archive)
-        .service(handlers::tags);
+        .service(handlers::tags)
+        .service(check::admin::check);
     admin::routes(config);
     revisions::routes(config);
 }

@@ -211,6 +211,7 @@ pub const OPERATIONS: &[(&str, Permission)] = {
         ("listManagedArticles", P::ReadContent),
         ("getManagedArticle", P::ReadContent),
         ("createArticlePreview", P::ReadContent),
+        ("checkArticle", P::ReadContent),
         ("createArticle", P::WriteContent),
         ("updateArticle", P::WriteContent),
         ("deleteArticle", P::WriteContent),

@@ -20,6 +20,7 @@ const STATIC: &[&str] = &["/openapi.json", "/.well-known/jwks.json"];
 const UNVERSIONED: &[&str] = &[
     "/hits",
     "/reset",
+    "/check",
     "/password-reset",
     "/sessions",
     "/preview",

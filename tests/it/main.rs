@@ -13,6 +13,7 @@ mod audit;
 mod auth;
 mod bad_input;
 mod changes;
+mod checks;
 mod command_line;
 mod database;
 mod frame;
@@ -43,6 +44,7 @@ fn all() -> Vec<Fact> {
         auth::facts(),
         bad_input::facts(),
         changes::facts(),
+        checks::facts(),
         command_line::facts(),
         command_line::killed::facts(),
         database::facts(),

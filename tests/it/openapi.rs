@@ -378,6 +378,9 @@ async fn use_everything(recorder: &mut Recorder) {
     recorder
         .call(M::POST, "/v1/admin/articles/4/publish", Some(again))
         .await;
+    recorder
+        .call(M::POST, "/v1/admin/articles/3/check", None)
+        .await;
     for path in ["/v1/admin/articles/4?dry_run=true", "/v1/admin/articles/4"] {
         recorder.call(M::DELETE, path, None).await;
     }

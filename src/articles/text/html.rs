@@ -112,7 +112,7 @@ fn is_footnote(id: &str) -> bool {
 
 /// CommonMark with GitHub's extensions (tables, strike-through, autolinks, task lists, footnotes).
 /// Emphasis works beside Chinese punctuation, too.
-pub(super) fn markdown(content: &str) -> String {
+pub fn markdown_options() -> comrak::Options<'static> {
     let mut options = comrak::Options::default();
     options.extension.strikethrough = true;
     options.extension.table = true;
@@ -122,7 +122,12 @@ pub(super) fn markdown(content: &str) -> String {
     options.extension.cjk_friendly_emphasis = true;
     // Raw HTML is let through here: the sanitiser decides on it, as on any HTML.
     options.render.r#unsafe = true;
-    comrak::markdown_to_html(content, &options)
+    options
+}
+
+/// HTML made from Markdown.
+pub(super) fn markdown(content: &str) -> String {
+    comrak::markdown_to_html(content, &markdown_options())
 }
 
 /// Plain text: a blank line ends a paragraph, a single line break stays one.

@@ -11,6 +11,7 @@ use crate::articles::wire::BodyFormat;
 use html::{SANITIZER, depth, markdown, paragraphs, without_indents};
 
 pub use collation::title_key;
+pub use html::markdown_options;
 pub use plain::plain;
 
 /// A rendered body.

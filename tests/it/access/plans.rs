@@ -227,7 +227,7 @@ pub fn asks(operation_id: &str) -> Option<Vec<Ask>> {
         "listManagedHits" => plain(On::List(Listed::Hits), 200),
         "listUsers" | "listApiKeys" | "listAudit" => plain(On::List(Listed::Else), 200),
 
-        "getManagedArticle" | "getManagedHits" => each(&all, 200),
+        "getManagedArticle" | "checkArticle" | "getManagedHits" => each(&all, 200),
         "createArticlePreview" => each(&[DRAFTS, PUBLIC], 201),
         "createArticle" => create(On::Into),
         "updateArticle" => update(),

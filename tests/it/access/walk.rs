@@ -286,7 +286,8 @@ impl Walk {
         mut ready: Ready,
     ) -> Option<Ready> {
         let status = expected(person, permission, ask);
-        let writes = status < 300 && operation.method != Method::GET;
+        let only_reads = operation.method == Method::GET || operation.id == "checkArticle";
+        let writes = status < 300 && !only_reads;
         // The next caller of its own account is signed in first, which writes.
         let ends = writes || permission == Permission::OwnAccount;
         if ends {

@@ -76,6 +76,13 @@ pub fn content_steps() -> Vec<Step> {
         ),
         (
             post.clone(),
+            "/v1/admin/articles/1/check",
+            Value::Null,
+            200,
+            &[],
+        ),
+        (
+            post.clone(),
             "/v1/admin/articles/1/revisions/1/restore",
             Value::Null,
             200,

@@ -247,6 +247,7 @@ fn article_routes(place: &Place) -> Vec<Route> {
     let preview_end = json!({"expires_at": "2026-02-03T09:00:00+08:00"});
     let revision = "POST /v1/admin/articles/{id}/revisions/{version}/restore";
     let withdrawal = json!({"note": "撤回"});
+    let check = "POST /v1/admin/articles/{id}/check";
     vec![
         row("POST /v1/admin/articles", "", Takes::Json, created),
         row(one, place.article, Takes::MergePatch, members("patched")),
@@ -260,6 +261,7 @@ fn article_routes(place: &Place) -> Vec<Route> {
         row("POST /v1/admin/articles/bulk", "", Takes::Json, bulk),
         row(preview, place.draft, Takes::JsonOrNothing, preview_end),
         row(revision, place.draft, Takes::JsonOrNothing, withdrawal),
+        row(check, place.article, Takes::NoMembers, json!({})),
         row(
             "DELETE /v1/admin/articles/{id}",
             place.article,

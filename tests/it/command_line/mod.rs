@@ -384,6 +384,8 @@ async fn a_wrong_setting_stops_the_start_with_one_line(stage: Stage) {
         ("LANMU_CORS_ORIGINS", "example.com"),
         ("LANMU_HIT_WINDOW", "soon"),
         ("LANMU_SIGNING_KEY_FILE", "/nowhere/key.pem"),
+        ("LANMU_CHECK_WORDS_FILE", "/nowhere/words.txt"),
+        ("LANMU_CHECK_BLOCKS", "listed_word,spelling"),
         ("LANMU_LOG", "lanmu=loud"),
     ] {
         let settings = [
