@@ -165,6 +165,7 @@ pub fn articles(
                 by: Actor::system().at(published_at),
                 note: None,
                 tree: tree.clone(),
+                checker: None,
             },
             reach: Reach::Everywhere,
             caller: None,

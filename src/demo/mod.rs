@@ -208,6 +208,7 @@ fn add_article(
             },
             note: None,
             tree: sections::store::tree(conn)?,
+            checker: None,
         },
         reach: Reach::Everywhere,
         caller: None,

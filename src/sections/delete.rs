@@ -68,6 +68,7 @@ fn delete_full(
         by: by.clone(),
         note: None,
         tree: tree.clone(),
+        checker: None,
     };
     let moved = articles::store::move_all(conn, id, target, &act)?;
     remove(conn, tree, id, by)?;

@@ -1,22 +1,25 @@
 //! What people do to an article's state and place.
 
+use std::sync::Arc;
+
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 
 use super::saved;
 use crate::app::App;
-use crate::articles::ArticleId;
 use crate::articles::rules::Action;
 use crate::articles::store::{self, Stored, Writer};
 use crate::articles::wire::{
-    ManagedArticle, NoteInput, PublishInput, RejectInput, ReorderInput, checked_note,
+    ManagedArticle, NoteInput, PublishInput, PublishedArticle, RejectInput, ReorderInput,
+    checked_note,
 };
+use crate::articles::{ArticleId, lists};
 use crate::auth::{Can, Needs, Publish, WriteContent};
 use crate::db::Conn;
 use crate::error::{ApiResult, FaultCode};
 use crate::http::body::{Body, OptionalBody};
 use crate::http::fields::{Check, Member, NoMembers};
-use crate::writes::{Asked, DryRunParams};
+use crate::writes::{Answer, Asked, DryRunParams};
 
 /// Runs an action on an article that the caller may do it to: what it makes is answered.
 async fn act<P: Needs>(
@@ -25,16 +28,17 @@ async fn act<P: Needs>(
     id: ArticleId,
     asked: &Asked,
     note: Option<String>,
-    action: impl FnOnce(&mut Conn, &Stored, &Writer) -> ApiResult<Stored> + Send + 'static,
+    action: impl FnOnce(&mut Conn, &Stored, &Writer) -> ApiResult<Answer> + Send + 'static,
 ) -> ApiResult<HttpResponse> {
     let (id, now) = (id.0, app.clock.now());
     let (if_match, asking) = (asked.if_match.clone(), caller.caller.clone());
+    let checker = Arc::clone(&app.checker);
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
-        let writer = Writer::new(conn, caller, now)?.noting(note);
+        let writer = Writer::new(conn, caller, checker, now)?.noting(note);
         let was = writer.find(conn, P::PERMISSION, id)?;
         if_match.check(was.row.version)?;
-        saved(action(conn, &was, &writer)?, now)
+        action(conn, &was, &writer)
     };
     asked.write(app, &asking, work).await
 }
@@ -42,8 +46,11 @@ async fn act<P: Needs>(
 /// Takes it through a step that needs nothing but its state.
 fn step(
     action: Action,
-) -> impl FnOnce(&mut Conn, &Stored, &Writer) -> ApiResult<Stored> + Send + 'static {
-    move |conn, was, writer| store::take(conn, was, action, &writer.act)
+) -> impl FnOnce(&mut Conn, &Stored, &Writer) -> ApiResult<Answer> + Send + 'static {
+    move |conn, was, writer| {
+        let is = store::take(conn, was, action, &writer.act)?;
+        saved(is, writer.act.by.now)
+    }
 }
 
 /// Hand an article in for review
@@ -112,7 +119,9 @@ pub async fn reject(
 /// Publish an article
 ///
 /// Makes it public, now or at an instant ahead (`scheduled`). The first time the date is now if
-/// none is given, later it stays. The article needs a body or `external_url`.
+/// none is given, later it stays. The article needs a body or `external_url`. `warnings` are what
+/// `…/check` finds; findings of the kinds that the settings name keep the article from being
+/// published (422).
 #[utoipa::path(
     tag = "manage articles", operation_id = "publishArticle",
     params(
@@ -124,7 +133,7 @@ pub async fn reject(
         description = "From when on, and until when; may be left out",
     ),
     responses(
-        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 200, description = "The article", body = PublishedArticle),
         (status = 409, description = "It is in the trash"),
     ),
 )]
@@ -139,8 +148,14 @@ pub async fn publish(
     let mut check = Check::default();
     let publication = body.0.checked(&mut check, "");
     check.finish()?;
+    let checker = Arc::clone(&app.checker);
     let publish = move |conn: &mut Conn, was: &Stored, writer: &Writer| {
-        store::publish(conn, was, publication, &writer.act)
+        let is = store::publish(conn, was, publication, &writer.act)?;
+        let findings = checker.check(&is);
+        let warnings = findings.told().iter().map(Into::into).collect();
+        let article = lists::managed(is, writer.act.by.now);
+        let published = PublishedArticle::new(article, warnings);
+        Answer::ok(&published, published.version)
     };
     act(&app, caller, id, &asked, None, publish).await
 }
@@ -230,7 +245,8 @@ pub async fn reorder(
     };
     check.finish()?;
     let reorder = move |conn: &mut Conn, was: &Stored, writer: &Writer| {
-        store::reorder(conn, was, position, &writer.act)
+        let is = store::reorder(conn, was, position, &writer.act)?;
+        saved(is, writer.act.by.now)
     };
     act(&app, caller, id, &asked, None, reorder).await
 }

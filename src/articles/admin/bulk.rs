@@ -1,5 +1,7 @@
 //! One action on many articles.
 
+use std::sync::Arc;
+
 use std::collections::HashSet;
 
 use actix_web::web::Data;
@@ -73,12 +75,13 @@ pub async fn bulk(
     let bulk = checked(body.0)?;
     let (asking, now) = (caller.caller.clone(), app.clock.now());
     let locale = app.config.site.locale.clone();
+    let checker = Arc::clone(&app.checker);
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
         if matches!(bulk.each, Each::Publish(_) | Each::Unpublish) {
             caller.check(Permission::Publish)?;
         }
-        let writer = Writer::new(conn, caller, now)?.noting(bulk.note);
+        let writer = Writer::new(conn, caller, checker, now)?.noting(bulk.note);
         let mut items = Vec::with_capacity(bulk.ids.len());
         for (index, id) in (0..).zip(bulk.ids) {
             // A savepoint: what fails halfway leaves nothing of its own.

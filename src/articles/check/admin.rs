@@ -16,9 +16,9 @@ use crate::http::params::Params;
 use super::{Checker, Finding, Findings};
 
 /// Something that a check found in an article.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({"code": "relative_link", "severity": "warning", "pointer": "/body/content", "offset": 9, "detail": "\"a.html\" has no scheme: write the whole address"}))]
-struct CheckFinding {
+pub struct CheckFinding {
     /// Stable name of the check, more may be added: `javascript_link`, `listed_word`,
     /// `missing_source`, `missing_summary`, `image_without_alt`, `relative_link`, `office_markup`,
     /// `external_link`.

@@ -8,9 +8,11 @@ mod tell;
 mod write;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use diesel::prelude::*;
 
+use crate::articles::check::Checker;
 use crate::articles::permit;
 use crate::articles::rules::Status;
 use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Seo, Source};
@@ -19,6 +21,7 @@ use crate::auth::{Caller, Permission};
 use crate::db::schema::{article_also, article_details, article_related, articles};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult};
+use crate::http::fields::Check;
 use crate::sections::{self, Reach, Tree};
 
 pub use due::{delete_trashed, due_ids, settle_due};
@@ -250,6 +253,8 @@ pub struct Act {
     pub note: Option<String>,
     /// The sections.
     pub tree: Tree,
+    /// What keeps articles from being published; `None`: nothing does.
+    pub checker: Option<Arc<Checker>>,
 }
 
 impl Act {
@@ -259,7 +264,20 @@ impl Act {
             by: Actor::system().at(now),
             note: None,
             tree: sections::store::tree(conn)?,
+            checker: None,
         })
+    }
+
+    /// Reports what keeps the article from being released so. Where readers see it already, only what
+    /// there was less of counts: what was published before a check came must be mendable.
+    fn check(&self, check: &mut Check, was: Option<&Stored>, is: &Stored) {
+        let Some(checker) = &self.checker else { return };
+        if is.row.status_at(self.by.now).is_released() {
+            let seen = was.filter(|was| was.row.is_public_at(self.by.now));
+            for fault in checker.faults(seen, is) {
+                check.report(fault);
+            }
+        }
     }
 }
 
@@ -276,7 +294,12 @@ pub struct Writer {
 
 impl Writer {
     /// This caller at this instant.
-    pub fn new(conn: &mut Conn, caller: Caller, now: Timestamp) -> QueryResult<Self> {
+    pub fn new(
+        conn: &mut Conn,
+        caller: Caller,
+        checker: Arc<Checker>,
+        now: Timestamp,
+    ) -> QueryResult<Self> {
         let tree = sections::store::tree(conn)?;
         Ok(Self {
             reach: Reach::of(&caller, &tree),
@@ -284,6 +307,7 @@ impl Writer {
                 by: caller.by(now),
                 note: None,
                 tree,
+                checker: Some(checker),
             },
             caller: Some(caller),
         })

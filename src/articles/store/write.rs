@@ -39,6 +39,13 @@ pub fn create(
     let (rendered, is_published) = (rendered(&mut check, &edits, None), publication.is_some());
     let mut row = new_row(&edits, rendered.as_ref(), by);
     release(&mut check, &mut row, publication, shows(&rendered), by.now)?;
+    let mut stored = Stored {
+        row,
+        details: details_row(0, &edits, rendered),
+        also_in: edits.also_in.clone(),
+        related: edits.related.clone(),
+    };
+    writer.act.check(&mut check, None, &stored);
     check.finish()?;
     check_external_id(conn, edits.external_id.as_deref(), None)?;
     let slug = match edits.slug.as_deref().and_then(Slug::parse) {
@@ -52,28 +59,21 @@ pub fn create(
         }
     };
     slugs::claim(conn, Resource::Article, &slug)?;
-    row.slug = slug.to_string();
-    derive(&mut row, tree);
-    row.id = diesel::insert_into(articles::table)
-        .values(&row)
+    stored.row.slug = slug.to_string();
+    derive(&mut stored.row, tree);
+    let id = diesel::insert_into(articles::table)
+        .values(&stored.row)
         .returning(articles::id)
         .get_result(conn)?;
-    let details = details_row(row.id, &edits, rendered);
+    (stored.row.id, stored.details.article_id) = (id, id);
     diesel::insert_into(article_details::table)
-        .values(&details)
+        .values(&stored.details)
         .execute(conn)?;
-    let also_in = edits.also_in;
-    write_also_in(conn, row.id, &also_in)?;
-    if !edits.related.is_empty() {
-        write_related(conn, row.id, &edits.related)?;
+    write_also_in(conn, id, &stored.also_in)?;
+    if !stored.related.is_empty() {
+        write_related(conn, id, &stored.related)?;
     }
-    write_terms(conn, &row)?;
-    let stored = Stored {
-        row,
-        details,
-        also_in,
-        related: edits.related,
-    };
+    write_terms(conn, &stored.row)?;
     finish(conn, &writer.act, None, &stored)?;
     if is_published {
         tell_published(conn, by, None, &stored)?;
@@ -137,6 +137,13 @@ fn replace(
     };
     let is_published = publication.is_some();
     release(&mut check, &mut row, publication, shows(&rendered), now)?;
+    let mut is = Stored {
+        row,
+        details: details_row(id, &edits, rendered),
+        also_in: edits.also_in,
+        related: edits.related,
+    };
+    writer.act.check(&mut check, Some(was), &is);
     check.finish()?;
     check_external_id(conn, edits.external_id.as_deref(), Some(id))?;
     if let Some(slug) = edits.slug.as_deref().and_then(Slug::parse)
@@ -145,32 +152,24 @@ fn replace(
         check_slug(conn, &slug, Some(id), writer)?;
         slugs::claim(conn, Resource::Article, &slug)?;
         slugs::retire(conn, Resource::Article, &was.row.slug, id, now)?;
-        row.slug = slug.to_string();
+        is.row.slug = slug.to_string();
     }
-    derive(&mut row, tree);
+    derive(&mut is.row, tree);
     diesel::update(articles::table.find(id))
-        .set(&row)
+        .set(&is.row)
         .execute(conn)?;
-    let details = details_row(id, &edits, rendered);
     diesel::update(article_details::table.find(id))
-        .set(&details)
+        .set(&is.details)
         .execute(conn)?;
-    let also_in = edits.also_in;
-    if also_in != was.also_in {
-        write_also_in(conn, id, &also_in)?;
+    if is.also_in != was.also_in {
+        write_also_in(conn, id, &is.also_in)?;
     }
-    if row.tags != was.row.tags || row.keywords != was.row.keywords {
-        write_terms(conn, &row)?;
+    if is.row.tags != was.row.tags || is.row.keywords != was.row.keywords {
+        write_terms(conn, &is.row)?;
     }
-    if edits.related != was.related {
-        write_related(conn, id, &edits.related)?;
+    if is.related != was.related {
+        write_related(conn, id, &is.related)?;
     }
-    let is = Stored {
-        row,
-        details,
-        also_in,
-        related: edits.related,
-    };
     finish(conn, &writer.act, Some(was), &is)?;
     if is_published {
         tell_published(conn, by, Some(was), &is)?;
@@ -265,6 +264,7 @@ pub fn publish(
     };
     let mut check = Check::default();
     release(&mut check, &mut stored.row, Some(publication), shows, now)?;
+    act.check(&mut check, Some(was), &stored);
     check.finish()?;
     let is = save_row(conn, was, stored, act)?;
     let event = published_event(&is);

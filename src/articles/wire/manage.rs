@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::parts::{Attachment, Cover, LegacyUrl, Seo, Source, Term};
+use crate::articles::check::admin::CheckFinding;
 use crate::db::Timestamp;
 
 /// A body, as its author wrote it.
@@ -140,45 +141,71 @@ managed_schema! {
     }
 }
 
+macro_rules! with_members_of {
+    ($summary:ident, $name:ident { $($extra:tt)* }) => {
+        $name {
+            id: $summary.id,
+            section_id: $summary.section_id,
+            also_in: $summary.also_in,
+            related: $summary.related,
+            position: $summary.position,
+            slug: $summary.slug,
+            title: $summary.title,
+            subtitle: $summary.subtitle,
+            short_title: $summary.short_title,
+            summary: $summary.summary,
+            source: $summary.source,
+            author: $summary.author,
+            editor: $summary.editor,
+            keywords: $summary.keywords,
+            tags: $summary.tags,
+            cover: $summary.cover,
+            lang: $summary.lang,
+            external_url: $summary.external_url,
+            canonical_url: $summary.canonical_url,
+            attachments: $summary.attachments,
+            seo: $summary.seo,
+            legacy_urls: $summary.legacy_urls,
+            external_id: $summary.external_id,
+            featured: $summary.featured,
+            pinned_until: $summary.pinned_until,
+            published_at: $summary.published_at,
+            expires_at: $summary.expires_at,
+            status: $summary.status,
+            word_count: $summary.word_count,
+            created_by: $summary.created_by,
+            created_at: $summary.created_at,
+            updated_at: $summary.updated_at,
+            version: $summary.version,
+            $($extra)*
+        }
+    };
+}
+
 impl ManagedArticle {
     /// The article of this summary with this body.
     pub fn new(summary: ManagedArticleSummary, body: Option<BodySource>) -> Self {
-        Self {
-            id: summary.id,
-            section_id: summary.section_id,
-            also_in: summary.also_in,
-            related: summary.related,
-            position: summary.position,
-            slug: summary.slug,
-            title: summary.title,
-            subtitle: summary.subtitle,
-            short_title: summary.short_title,
-            summary: summary.summary,
-            source: summary.source,
-            author: summary.author,
-            editor: summary.editor,
-            keywords: summary.keywords,
-            tags: summary.tags,
-            cover: summary.cover,
-            lang: summary.lang,
-            external_url: summary.external_url,
-            canonical_url: summary.canonical_url,
-            attachments: summary.attachments,
-            seo: summary.seo,
-            legacy_urls: summary.legacy_urls,
-            external_id: summary.external_id,
-            featured: summary.featured,
-            pinned_until: summary.pinned_until,
-            published_at: summary.published_at,
-            expires_at: summary.expires_at,
-            status: summary.status,
-            word_count: summary.word_count,
-            created_by: summary.created_by,
-            created_at: summary.created_at,
-            updated_at: summary.updated_at,
-            version: summary.version,
-            body,
-        }
+        with_members_of!(summary, ManagedArticle { body })
+    }
+}
+
+managed_schema! {
+    /// An article that was published, with what a check finds in it.
+    PublishedArticle {
+        /// The body as its author wrote it.
+        #[schema(required, nullable)]
+        pub body: Option<BodySource>,
+        /// What `…/check` finds: nothing that kept the article from being published.
+        #[schema(max_items = 200)]
+        pub warnings: Vec<CheckFinding>,
+    }
+}
+
+impl PublishedArticle {
+    /// The article with these findings.
+    pub fn new(article: ManagedArticle, warnings: Vec<CheckFinding>) -> Self {
+        let body = article.body;
+        with_members_of!(article, PublishedArticle { body, warnings })
     }
 }
 

@@ -11,7 +11,9 @@ pub use input::{
     ArticleCreate, ArticlePatch, ArticlePut, Edits, MAX_TERM, MAX_TERMS, checked_note,
     is_external_id,
 };
-pub use manage::{BodySource, ManagedArticle, ManagedArticleList, ManagedArticleSummary};
+pub use manage::{
+    BodySource, ManagedArticle, ManagedArticleList, ManagedArticleSummary, PublishedArticle,
+};
 pub use parts::{
     Attachment, AttachmentInput, BodyFormat, BodyInput, Cover, CoverInput, NewBody, Publication,
     PublishInput, Seo, SeoInput, Source, SourceInput, Term,
