@@ -12,8 +12,8 @@ use crate::http::fields::trim;
 const MAX_WORDS: usize = 100_000;
 /// The longest word, in characters.
 const MAX_LENGTH: usize = 100;
-/// The largest file, in bytes: twice what the longest list takes.
-const MAX_BYTES: u64 = 80 * 1024 * 1024;
+/// The largest file, in bytes: 100,000 words of some 14 Han characters.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Finds the words of a list in one pass, whatever their number. It takes some 25 bytes of memory for
 /// each byte of the list, and twice that while it is made.

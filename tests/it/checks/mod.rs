@@ -1,5 +1,6 @@
 //! What is looked for in an article before it is published.
 
+mod blocking;
 mod finding;
 mod settings;
 
@@ -63,5 +64,5 @@ fn found(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// The facts of this folder.
 pub fn facts() -> Vec<Fact> {
-    [finding::facts(), settings::facts()].concat()
+    [blocking::facts(), finding::facts(), settings::facts()].concat()
 }
