@@ -190,9 +190,7 @@ pub(super) fn list_one(
         position: row.position,
         pinned_until: row.pinned_until,
     };
-    if row.version > 1 {
-        diesel::delete(listings::table.filter(listings::article_id.eq(row.id))).execute(conn)?;
-    }
+    diesel::delete(listings::table.filter(listings::article_id.eq(row.id))).execute(conn)?;
     insert_listings(conn, &listing_rows(tree, &listed, also_in))
 }
 
