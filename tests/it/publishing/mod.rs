@@ -5,6 +5,7 @@ mod conditions;
 mod dates;
 mod steps;
 mod time;
+mod transitions;
 
 use serde_json::{Value, json};
 
@@ -129,6 +130,7 @@ pub fn facts() -> Vec<Fact> {
         dates::facts(),
         conditions::facts(),
         time::facts(),
+        transitions::facts(),
         caches::facts(),
     ]
     .concat()
