@@ -51,11 +51,11 @@ fn code_of(operation: &str, status: u16) -> Option<Code> {
         ("deleteSection", 409) => Some(Code::SectionNotEmpty),
         (
             "submitArticle" | "rejectArticle" | "publishArticle" | "unpublishArticle"
-            | "restoreArticle" | "deleteArticle",
+            | "restoreArticle" | "reorderArticle" | "deleteArticle",
             409,
         ) => Some(Code::InvalidTransition),
         ("bulkArticles", 409) => Some(Code::BulkFailed),
-        ("recordHit" | "recordHits" | "reorderArticle", 409) => Some(Code::IdempotencyInFlight),
+        ("recordHit" | "recordHits", 409) => Some(Code::IdempotencyInFlight),
         _ => None,
     };
     let first = || {

@@ -22,6 +22,7 @@ mod openapi;
 mod publishing;
 mod sections;
 mod users;
+mod writes;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,7 @@ fn all() -> Vec<Fact> {
         publishing::facts(),
         sections::facts(),
         users::facts(),
+        writes::facts(),
     ]
     .concat()
 }

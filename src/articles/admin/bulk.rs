@@ -70,14 +70,18 @@ pub async fn bulk(
     asked: Asked,
     body: Body<BulkInput>,
 ) -> ApiResult<HttpResponse> {
-    let bulk = checked(body.0)?;
+    let is_publishing = matches!(
+        &body.0.action,
+        Member::Given(action) if action == "publish" || action == "unpublish"
+    );
     let (asking, now) = (caller.caller.clone(), app.clock.now());
     let locale = app.config.site.locale.clone();
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
-        if matches!(bulk.each, Each::Publish(_) | Each::Unpublish) {
+        if is_publishing {
             caller.check(Permission::Publish)?;
         }
+        let bulk = checked(body.0)?;
         let writer = Writer::new(conn, caller, now)?.noting(bulk.note);
         let mut items = Vec::with_capacity(bulk.ids.len());
         for (index, id) in (0..).zip(bulk.ids) {
@@ -183,7 +187,8 @@ fn checked_tags(check: &mut Check, add: Member<Vec<String>>, remove: Member<Vec<
             "stands in remove_tags, too",
         );
     }
-    if add.is_empty() && remove.is_empty() {
+    let is_faulty = check.has_fault_at("/add_tags") || check.has_fault_at("/remove_tags");
+    if add.is_empty() && remove.is_empty() && !is_faulty {
         check.fault(
             "/add_tags",
             FaultCode::Required,
