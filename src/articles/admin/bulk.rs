@@ -115,21 +115,24 @@ fn checked(body: BulkInput) -> ApiResult<Bulk> {
             );
         }
     }
+    // Whatever the action is, all that is given is looked at: faults are told at once.
+    let asked = PublishInput {
+        published_at: body.published_at,
+        expires_at: body.expires_at,
+    };
+    let publication = asked.checked(&mut check, "");
+    let section_id = body.section_id.given();
+    let section_id = section_id.and_then(|id| check.number("/section_id", id, 1, i64::MAX));
+    let (add, remove) = checked_tags(&mut check, body.add_tags, body.remove_tags);
     let each = match action.as_str() {
-        "publish" => {
-            let asked = PublishInput {
-                published_at: body.published_at,
-                expires_at: body.expires_at,
-            };
-            Some(Each::Publish(asked.checked(&mut check, "")))
-        }
+        "publish" => Some(Each::Publish(publication)),
         "unpublish" => Some(Each::Unpublish),
         "trash" => Some(Each::Trash),
-        "move" => check
-            .required("/section_id", body.section_id.given())
-            .and_then(|id| check.number("/section_id", id, 1, i64::MAX))
-            .map(Each::Move),
-        "tag" => Some(checked_tags(&mut check, body.add_tags, body.remove_tags)),
+        "move" if section_id.is_none() && !check.has_fault_at("/section_id") => {
+            check.required("/section_id", section_id).map(Each::Move)
+        }
+        "move" => section_id.map(Each::Move),
+        "tag" => Some(checked_tagging(&mut check, add, remove)),
         _ => {
             if !check.has_fault_at("/action") {
                 let detail = format!("must be one of: {}", ACTIONS.join(", "));
@@ -172,7 +175,12 @@ fn checked_ids(check: &mut Check, ids: Member<Vec<i64>>) -> Vec<i64> {
     ids
 }
 
-fn checked_tags(check: &mut Check, add: Member<Vec<String>>, remove: Member<Vec<String>>) -> Each {
+/// The tags to add and those to remove: none is both.
+fn checked_tags(
+    check: &mut Check,
+    add: Member<Vec<String>>,
+    remove: Member<Vec<String>>,
+) -> (Vec<String>, Vec<String>) {
     let mut lines = |pointer: &str, member: Member<Vec<String>>| {
         let given = member.given().unwrap_or_default();
         check.lines(pointer, given, MAX_TERMS, MAX_TERM)
@@ -181,19 +189,17 @@ fn checked_tags(check: &mut Check, add: Member<Vec<String>>, remove: Member<Vec<
     let both = add.iter().position(|tag| remove.contains(tag));
     if let Some(index) = both {
         let pointer = format!("/add_tags/{index}");
-        check.fault(
-            &pointer,
-            FaultCode::Conflicting,
-            "stands in remove_tags, too",
-        );
+        let detail = "stands in remove_tags, too";
+        check.fault(&pointer, FaultCode::Conflicting, detail);
     }
+    (add, remove)
+}
+
+fn checked_tagging(check: &mut Check, add: Vec<String>, remove: Vec<String>) -> Each {
     let is_faulty = check.has_fault_at("/add_tags") || check.has_fault_at("/remove_tags");
     if add.is_empty() && remove.is_empty() && !is_faulty {
-        check.fault(
-            "/add_tags",
-            FaultCode::Required,
-            "or remove_tags is required",
-        );
+        let detail = "or remove_tags is required";
+        check.fault("/add_tags", FaultCode::Required, detail);
     }
     Each::Tag { add, remove }
 }

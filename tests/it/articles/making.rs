@@ -18,7 +18,8 @@ async fn a_draft_is_made_with_a_title_and_a_section(stage: Stage) {
     assert_eq!(
         made.json,
         json!({
-            "id": id, "section_id": section, "also_in": [], "slug": "qing-chen-du-kou",
+            "id": id, "section_id": section, "also_in": [], "related": [],
+            "position": null, "slug": "qing-chen-du-kou",
             "title": "清晨渡口", "subtitle": null, "short_title": null, "summary": null,
             "source": null, "author": null, "editor": null, "keywords": [], "tags": [],
             "cover": null, "lang": "zh-CN", "external_url": null, "canonical_url": null,
