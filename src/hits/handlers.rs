@@ -73,7 +73,6 @@ pub async fn record_one(
         .hit_id
         .given()
         .and_then(|id| check.required_line("/hit_id", Some(id), MAX_HIT_ID));
-    check.finish()?;
     let (text, now) = (path.into_inner(), app.clock.now());
     let article_id = app
         .db
@@ -94,7 +93,8 @@ pub async fn record_one(
         }),
         _ => Err(ApiError::not_found("article")),
     };
-    record_keyed(&app, &keyed, vec![hit], viewer, shape).await
+    let hits = check.finish().map(|()| vec![hit]);
+    record_keyed(&app, &keyed, hits, viewer, shape).await
 }
 
 /// Count many views
@@ -118,7 +118,7 @@ pub async fn record_many(
     keyed: Keyed,
     body: Beacon<HitBatch>,
 ) -> ApiResult<HttpResponse> {
-    let hits = checked_batch(body.0)?;
+    let hits = checked_batch(body.0);
     let viewer = Viewer::of(&req, &app.config.trusted_proxies);
     let shape = |recorded: Vec<Recorded>| {
         let data = (0..)

@@ -127,11 +127,12 @@ pub async fn record(app: &App, hits: Vec<Hit>, viewer: Viewer) -> ApiResult<Vec<
 const KEY_OWNERS: &str = "idempotency_keys";
 
 /// Records views and answers what `shape` makes of them; with an `Idempotency-Key` once, in the
-/// transaction that keeps the answer.
+/// transaction that keeps the answer. Where the viewer's limit leaves nothing to write, no key is
+/// kept either.
 pub async fn record_keyed<F>(
     app: &App,
     keyed: &Keyed,
-    hits: Vec<Hit>,
+    hits: ApiResult<Vec<Hit>>,
     viewer: Viewer,
     shape: F,
 ) -> ApiResult<HttpResponse>
@@ -139,20 +140,34 @@ where
     F: FnOnce(Vec<Recorded>) -> ApiResult<Answer> + Send + 'static,
 {
     if !keyed.is_given() {
-        return Ok(shape(record(app, hits, viewer).await?)?.send());
+        return Ok(shape(record(app, hits?, viewer).await?)?.send());
     }
-    let clock = app.clock.clone();
-    let key = app.db.count(move |conn| {
-        secrets::find_or_make(conn, KEY_OWNERS, clock.now()).map_err(ApiError::from)
-    });
+    let recording = hits.map(|hits| Recording::new(app, hits, viewer.clone()));
+    let recording = match recording {
+        Ok(recording) if recording.is_unnoted() => {
+            let rejected = app.db.read(move |conn| recording.reject(conn)).await?;
+            return Ok(shape(rejected)?.send());
+        }
+        recording => recording,
+    };
     // No address is kept, but what nobody can tell it from.
-    let owner = format!(
-        "visitor:{}",
-        URL_SAFE_NO_PAD.encode(viewer.hash(&key.await?))
-    );
-    let recording = Recording::new(app, hits, viewer);
-    let work = move |conn: &mut Conn| shape(recording.write(conn)?.0);
+    let hash = viewer.hash(&owners_key(app).await?);
+    let owner = format!("visitor:{}", URL_SAFE_NO_PAD.encode(hash));
+    let work = move |conn: &mut Conn| shape(recording?.write(conn)?.0);
     keyed.run(app, Lane::Hits, owner, work).await
+}
+
+/// The key that visitors' `Idempotency-Key`s are told apart by. Nobody's turn to write is taken once
+/// it is made.
+async fn owners_key(app: &App) -> ApiResult<Vec<u8>> {
+    let find = |conn: &mut Conn| secrets::find(conn, KEY_OWNERS).map_err(ApiError::from);
+    if let Some(key) = app.db.read(find).await? {
+        return Ok(key);
+    }
+    let now = app.clock.now();
+    app.db
+        .count(move |conn| secrets::find_or_make(conn, KEY_OWNERS, now).map_err(ApiError::from))
+        .await
 }
 
 /// The counts of these articles, each present, zero where nothing was ever counted.

@@ -55,13 +55,14 @@ fn code_of(operation: &str, status: u16) -> Option<Code> {
             | "publishArticle"
             | "unpublishArticle"
             | "restoreArticle"
+            | "reorderArticle"
             | "deleteArticle"
             | "createArticlePreview"
             | "restoreRevision",
             409,
         ) => Some(Code::InvalidTransition),
         ("bulkArticles", 409) => Some(Code::BulkFailed),
-        ("recordHit" | "recordHits" | "reorderArticle", 409) => Some(Code::IdempotencyInFlight),
+        ("recordHit" | "recordHits", 409) => Some(Code::IdempotencyInFlight),
         _ => None,
     };
     let first = || {

@@ -29,8 +29,13 @@ const UNVERSIONED: &[&str] = &[
     "/diff",
 ];
 
-/// Resources that change without a new version, as when an account signs in: they are never 304.
-const VOLATILE: &[&str] = &["/v1/admin/users/{id}", "/v1/admin/api-keys/{id}"];
+/// Resources that change without a new version, as when an account signs in or time publishes an
+/// article: they are never 304.
+const VOLATILE: &[&str] = &[
+    "/v1/admin/articles/{id}",
+    "/v1/admin/users/{id}",
+    "/v1/admin/api-keys/{id}",
+];
 
 /// What an operation with this permission takes: an access token or, where a scope gives it, an API
 /// key. (Which role and which scope stands in words: linters take lists for OAuth's alone.)

@@ -111,6 +111,7 @@ pub async fn list(
     params(DryRunParams),
     request_body(content = SectionCreate, description = "The new section"),
     responses(
+        (status = 200, description = "The section as it would be (dry run)", body = ManagedSection),
         (status = 201, description = "The section", body = ManagedSection),
         (status = 409, description = "The slug is in use"),
     ),

@@ -27,6 +27,7 @@ mod publishing;
 mod revisions;
 mod sections;
 mod users;
+mod writes;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,7 @@ fn all() -> Vec<Fact> {
         revisions::facts(),
         sections::facts(),
         users::facts(),
+        writes::facts(),
     ]
     .concat()
 }

@@ -21,13 +21,21 @@ use crate::http::body::{Body, OptionalBody};
 use crate::http::fields::{Check, Member, NoMembers};
 use crate::writes::{Answer, Asked, DryRunParams};
 
-/// Runs an action on an article that the caller may do it to: what it makes is answered.
+/// What an action was sent: the note, and the faults of all of it.
+#[derive(Default)]
+struct Sent {
+    note: Option<String>,
+    check: Check,
+}
+
+/// Runs an action on an article that the caller may do it to: what it makes is answered. Faults of
+/// what was sent are told where nothing else stands in the way, and kept as any answer is.
 async fn act<P: Needs>(
     app: &App,
     caller: Can<P>,
     id: ArticleId,
     asked: &Asked,
-    note: Option<String>,
+    sent: Sent,
     action: impl FnOnce(&mut Conn, &Stored, &Writer) -> ApiResult<Answer> + Send + 'static,
 ) -> ApiResult<HttpResponse> {
     let (id, now) = (id.0, app.clock.now());
@@ -35,9 +43,10 @@ async fn act<P: Needs>(
     let checker = Arc::clone(&app.checker);
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
-        let writer = Writer::new(conn, caller, checker, now)?.noting(note);
+        let writer = Writer::new(conn, caller, checker, now)?.noting(sent.note);
         let was = writer.find(conn, P::PERMISSION, id)?;
         if_match.check(was.row.version)?;
+        sent.check.finish()?;
         action(conn, &was, &writer)
     };
     asked.write(app, &asking, work).await
@@ -79,8 +88,8 @@ pub async fn submit(
 ) -> ApiResult<HttpResponse> {
     let mut check = Check::default();
     let note = checked_note(&mut check, body.0.note);
-    check.finish()?;
-    act(&app, caller, id, &asked, note, step(Action::Submit)).await
+    let sent = Sent { note, check };
+    act(&app, caller, id, &asked, sent, step(Action::Submit)).await
 }
 
 /// Hand an article back to its author
@@ -112,8 +121,8 @@ pub async fn reject(
     if note.is_none() && !check.has_fault_at("/note") {
         check.required::<String>("/note", None);
     }
-    check.finish()?;
-    act(&app, caller, id, &asked, note, step(Action::Reject)).await
+    let sent = Sent { note, check };
+    act(&app, caller, id, &asked, sent, step(Action::Reject)).await
 }
 
 /// Publish an article
@@ -147,7 +156,7 @@ pub async fn publish(
 ) -> ApiResult<HttpResponse> {
     let mut check = Check::default();
     let publication = body.0.checked(&mut check, "");
-    check.finish()?;
+    let sent = Sent { note: None, check };
     let checker = Arc::clone(&app.checker);
     let publish = move |conn: &mut Conn, was: &Stored, writer: &Writer| {
         let is = store::publish(conn, was, publication, &writer.act)?;
@@ -157,7 +166,7 @@ pub async fn publish(
         let published = PublishedArticle::new(article, warnings);
         Answer::ok(&published, published.version)
     };
-    act(&app, caller, id, &asked, None, publish).await
+    act(&app, caller, id, &asked, sent, publish).await
 }
 
 /// Take an article back
@@ -182,7 +191,15 @@ pub async fn unpublish(
     asked: Asked,
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
-    act(&app, caller, id, &asked, None, step(Action::Unpublish)).await
+    act(
+        &app,
+        caller,
+        id,
+        &asked,
+        Sent::default(),
+        step(Action::Unpublish),
+    )
+    .await
 }
 
 /// Take an article out of the trash
@@ -207,7 +224,15 @@ pub async fn restore(
     asked: Asked,
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
-    act(&app, caller, id, &asked, None, step(Action::Restore)).await
+    act(
+        &app,
+        caller,
+        id,
+        &asked,
+        Sent::default(),
+        step(Action::Restore),
+    )
+    .await
 }
 
 /// Put an article in order by hand
@@ -223,7 +248,10 @@ pub async fn restore(
         DryRunParams,
     ),
     request_body(content = ReorderInput, description = "Where to"),
-    responses((status = 200, description = "The article", body = ManagedArticle)),
+    responses(
+        (status = 200, description = "The article", body = ManagedArticle),
+        (status = 409, description = "It is in the trash"),
+    ),
 )]
 #[post("/v1/admin/articles/{id}/reorder")]
 pub async fn reorder(
@@ -243,10 +271,10 @@ pub async fn reorder(
             None
         }
     };
-    check.finish()?;
+    let sent = Sent { note: None, check };
     let reorder = move |conn: &mut Conn, was: &Stored, writer: &Writer| {
         let is = store::reorder(conn, was, position, &writer.act)?;
         saved(is, writer.act.by.now)
     };
-    act(&app, caller, id, &asked, None, reorder).await
+    act(&app, caller, id, &asked, sent, reorder).await
 }

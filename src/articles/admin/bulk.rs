@@ -72,15 +72,19 @@ pub async fn bulk(
     asked: Asked,
     body: Body<BulkInput>,
 ) -> ApiResult<HttpResponse> {
-    let bulk = checked(body.0)?;
+    let is_publishing = matches!(
+        &body.0.action,
+        Member::Given(action) if action == "publish" || action == "unpublish"
+    );
     let (asking, now) = (caller.caller.clone(), app.clock.now());
     let locale = app.config.site.locale.clone();
     let checker = Arc::clone(&app.checker);
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
-        if matches!(bulk.each, Each::Publish(_) | Each::Unpublish) {
+        if is_publishing {
             caller.check(Permission::Publish)?;
         }
+        let bulk = checked(body.0)?;
         let writer = Writer::new(conn, caller, checker, now)?.noting(bulk.note);
         let mut items = Vec::with_capacity(bulk.ids.len());
         for (index, id) in (0..).zip(bulk.ids) {
@@ -114,33 +118,24 @@ fn checked(body: BulkInput) -> ApiResult<Bulk> {
             );
         }
     }
+    // Whatever the action is, all that is given is looked at: faults are told at once.
     let asked = PublishInput {
         published_at: body.published_at,
         expires_at: body.expires_at,
     };
     let publication = asked.checked(&mut check, "");
-    let section_id = body
-        .section_id
-        .given()
-        .and_then(|id| check.number("/section_id", id, 1, i64::MAX));
+    let section_id = body.section_id.given();
+    let section_id = section_id.and_then(|id| check.number("/section_id", id, 1, i64::MAX));
     let (add, remove) = checked_tags(&mut check, body.add_tags, body.remove_tags);
     let each = match action.as_str() {
         "publish" => Some(Each::Publish(publication)),
         "unpublish" => Some(Each::Unpublish),
         "trash" => Some(Each::Trash),
-        "move" if check.has_fault_at("/section_id") => None,
-        "move" => check.required("/section_id", section_id).map(Each::Move),
-        "tag" => {
-            let is_faulty = check.has_fault_at("/add_tags") || check.has_fault_at("/remove_tags");
-            if add.is_empty() && remove.is_empty() && !is_faulty {
-                check.fault(
-                    "/add_tags",
-                    FaultCode::Required,
-                    "or remove_tags is required",
-                );
-            }
-            Some(Each::Tag { add, remove })
+        "move" if section_id.is_none() && !check.has_fault_at("/section_id") => {
+            check.required("/section_id", section_id).map(Each::Move)
         }
+        "move" => section_id.map(Each::Move),
+        "tag" => Some(checked_tagging(&mut check, add, remove)),
         _ => {
             if !check.has_fault_at("/action") {
                 let detail = format!("must be one of: {}", ACTIONS.join(", "));
@@ -183,7 +178,7 @@ fn checked_ids(check: &mut Check, ids: Member<Vec<i64>>) -> Vec<i64> {
     ids
 }
 
-/// Tags to add and tags to remove.
+/// The tags to add and those to remove: none is both.
 fn checked_tags(
     check: &mut Check,
     add: Member<Vec<String>>,
@@ -196,13 +191,19 @@ fn checked_tags(
     let (add, remove) = (lines("/add_tags", add), lines("/remove_tags", remove));
     if let Some(index) = add.iter().position(|tag| remove.contains(tag)) {
         let pointer = format!("/add_tags/{index}");
-        check.fault(
-            &pointer,
-            FaultCode::Conflicting,
-            "stands in remove_tags, too",
-        );
+        let detail = "stands in remove_tags, too";
+        check.fault(&pointer, FaultCode::Conflicting, detail);
     }
     (add, remove)
+}
+
+fn checked_tagging(check: &mut Check, add: Vec<String>, remove: Vec<String>) -> Each {
+    let is_faulty = check.has_fault_at("/add_tags") || check.has_fault_at("/remove_tags");
+    if add.is_empty() && remove.is_empty() && !is_faulty {
+        let detail = "or remove_tags is required";
+        check.fault("/add_tags", FaultCode::Required, detail);
+    }
+    Each::Tag { add, remove }
 }
 
 /// Does it to one article, as if it were asked for that alone.

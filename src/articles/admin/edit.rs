@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post};
+use actix_web::{HttpResponse, delete, get, patch, post};
 use utoipa::IntoParams;
 
 use super::{checked_publication, checked_update, created, saved};
@@ -31,6 +31,7 @@ use crate::writes::{Answer, Asked, DryRunParams};
     params(DryRunParams),
     request_body(content = ArticleCreate, description = "The new article"),
     responses(
+        (status = 200, description = "The article as it would be (dry run)", body = ManagedArticle),
         (status = 201, description = "The article", body = ManagedArticle),
         (status = 409, description = "The slug or the external id is in use"),
     ),
@@ -78,7 +79,6 @@ pub async fn create(
 pub async fn read(
     caller: Can<ReadContent>,
     app: Data<App>,
-    req: HttpRequest,
     id: ArticleId,
     _: Params<()>,
 ) -> ApiResult<HttpResponse> {
@@ -87,15 +87,10 @@ pub async fn read(
         .db
         .read(move |conn| find_for(conn, &caller.caller, Permission::ReadContent, id, now))
         .await?;
+    // Time changes the status and others the position and what is related, so the version doesn't
+    // tell whether the client is up to date: this is never 304.
     let article = lists::managed(stored, now);
-    // Time changes the status and others the position, so the version doesn't tell whether the
-    // client is up to date.
-    let is_timed = article.published_at.is_some() || article.expires_at.is_some();
-    if is_timed || article.position.is_some() {
-        managed::ok(&article, article.version)
-    } else {
-        managed::read(&req, &article, article.version)
-    }
+    managed::ok(&article, article.version)
 }
 
 /// Change an article

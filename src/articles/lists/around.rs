@@ -107,8 +107,8 @@ pub const MAX_RELATED: i64 = 100;
 /// How many of those that share tags or key words are looked at.
 const CANDIDATES: usize = 1000;
 
-/// Ids of related articles: those that were set by hand first, in order; then those that share most tags and key words first, newer before older;
-/// then the newest of the same section.
+/// Ids of related articles: those that were set by hand first, in order; then those that share most
+/// tags and key words, newer before older; then the newest of the same section.
 pub fn related(conn: &mut Conn, id: i64, now: Timestamp) -> ApiResult<Vec<i64>> {
     let own: Vec<(String, String)> = article_terms::table
         .filter(article_terms::article_id.eq(id))

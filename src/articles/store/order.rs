@@ -2,12 +2,11 @@
 
 use diesel::prelude::*;
 
-use crate::articles::rules::Status;
 use crate::audit::Event;
 use crate::changes::{self, Visible};
 use crate::db::Conn;
 use crate::db::schema::{articles, listings};
-use crate::error::{ApiError, ApiResult, FaultCode};
+use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::slugs::Resource;
 
 use super::tell::tell;
@@ -19,19 +18,22 @@ pub const MAX_POSITION: i64 = 999;
 
 /// Puts an article at this place (from 0) among those of its section that were put in order by hand,
 /// or, with `None`, back among the others, which follow by date. Those behind move on; their
-/// versions stay, since nothing of their own changes.
+/// versions stay, since nothing of their own changes. What is in the trash has no place.
 pub fn reorder(
     conn: &mut Conn,
     was: &Stored,
     position: Option<i64>,
     act: &Act,
 ) -> ApiResult<Stored> {
+    if was.row.is_trashed() {
+        let detail = "the article is trashed: restore it before it is put in order";
+        return Err(ApiError::new(Code::InvalidTransition, detail));
+    }
     let own = was.row.id;
     let placed: Vec<ArticleRow> = articles::table
         .filter(articles::section_id.eq(was.row.section_id))
         .filter(articles::position.is_not_null())
         .filter(articles::id.ne(own))
-        .filter(articles::status.ne(Status::Trashed.as_str()))
         .order((articles::position, articles::id))
         .select(ArticleRow::as_select())
         .load(conn)?;

@@ -258,6 +258,7 @@ pub fn publish(
     let (mut stored, now) = (was.clone(), act.by.now);
     stored.row.status = stored.row.status_at(now).as_str().to_owned();
     stored.row.expires_at = stored.row.expires_at.filter(|end| *end > now);
+    stored.row.ended_at = None;
     let shows = match (&stored.details.html, &stored.details.text) {
         (Some(html), Some(text)) => shows_something(html, text),
         _ => false,
@@ -288,6 +289,8 @@ pub fn take(conn: &mut Conn, was: &Stored, action: Action, act: &Act) -> ApiResu
         stored.row.status = to.as_str().to_owned();
     }
     stored.row.ended_at = (action == Action::Trash).then_some(now);
+    // Another one has its place by the time that it comes back.
+    stored.row.position = stored.row.position.filter(|_| action != Action::Trash);
     let is = save_row(conn, was, stored, act)?;
     tell(conn, &act.by, event_of(action), Some(was), Some(&is))?;
     if action == Action::Trash {

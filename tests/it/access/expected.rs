@@ -71,9 +71,10 @@ pub fn expected(person: &Person, permission: Permission, ask: &Ask) -> u16 {
     }
 }
 
-/// The problem's code, where the status has but one.
-pub fn code(status: u16) -> Option<&'static str> {
+/// The problem's code, where the status has but one for those who act on this.
+pub fn code(status: u16, on: On) -> Option<&'static str> {
     match status {
+        409 if on == On::Nothing => Some("bulk_failed"),
         401 => Some("unauthorized"),
         403 => Some("forbidden"),
         404 => Some("not_found"),

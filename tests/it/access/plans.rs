@@ -237,8 +237,9 @@ pub fn asks(operation_id: &str) -> Option<Vec<Ask>> {
         "rejectArticle" => with_body(each(&[IN_REVIEW], 200), &json!({"note": "请补图"})),
         "reorderArticle" => with_body(each(&[DRAFTS, PUBLIC], 200), &json!({"position": 0})),
         "bulkArticles" => {
-            let body = json!({"action": "trash", "ids": [999_999_999]});
-            vec![Ask::new(On::Nothing, 200).body(body)]
+            // Whoever may ask is told that it isn't there; `articles::bulk` asks for what is.
+            let body = json!({"action": "trash", "ids": [999_999_999], "atomic": true});
+            vec![Ask::new(On::Nothing, 409).body(body)]
         }
         "publishArticle" => each(&[DRAFTS, IN_REVIEW, PUBLIC], 200),
         "listRevisions" | "getRevision" | "diffRevision" => each(&all, 200),

@@ -297,7 +297,7 @@ impl Walk {
         let answer = answer.await;
         let told = format!("{} {ask:?}: {} got {answer}", operation.id, person.name);
         assert_eq!(answer.status, status, "{told}");
-        if let Some(code) = code(status) {
+        if let Some(code) = code(status, ask.on) {
             assert_eq!(answer["code"], code, "{told}");
         }
         if let (200, On::List(listed)) = (status, ask.on) {

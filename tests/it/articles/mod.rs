@@ -2,13 +2,16 @@
 
 mod addresses;
 mod bodies;
+mod bulk;
 mod changing;
 mod deleting;
 mod external_ids;
 mod includes;
 mod making;
+mod order;
 mod places;
 mod slugs;
+mod trash;
 
 use serde_json::{Value, json};
 
@@ -92,6 +95,9 @@ pub fn facts() -> Vec<Fact> {
         addresses::facts(),
         deleting::facts(),
         includes::facts(),
+        bulk::facts(),
+        order::facts(),
+        trash::facts(),
     ]
     .concat()
 }

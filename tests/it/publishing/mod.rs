@@ -6,6 +6,7 @@ mod dates;
 mod steps;
 mod time;
 mod together;
+mod transitions;
 
 use serde_json::{Value, json};
 
@@ -131,6 +132,7 @@ pub fn facts() -> Vec<Fact> {
         conditions::facts(),
         time::facts(),
         together::facts(),
+        transitions::facts(),
         caches::facts(),
     ]
     .concat()

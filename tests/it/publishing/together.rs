@@ -14,7 +14,10 @@ use crate::support::stage::Stage;
 const SETTINGS: [(&str, &str); 2] = [("LANMU_DB_WAIT_MS", "60000"), ("LANMU_WORKERS", "2")];
 
 fn with_status(answers: &[Answer], status: u16) -> usize {
-    answers.iter().filter(|answer| answer.status == status).count()
+    answers
+        .iter()
+        .filter(|answer| answer.status == status)
+        .count()
 }
 
 async fn of_fifty_changes_of_one_version_one_is_made_and_none_is_lost(stage: Stage) {
@@ -32,8 +35,14 @@ async fn of_fifty_changes_of_one_version_one_is_made_and_none_is_lost(stage: Sta
             async move { request.json(&body).send().await }
         };
         let answers = join_all((0..50).map(change)).await;
-        assert_eq!((with_status(&answers, 200), with_status(&answers, 412)), (1, 49));
-        let made = answers.iter().find(|answer| answer.status == 200).expect("one");
+        assert_eq!(
+            (with_status(&answers, 200), with_status(&answers, 412)),
+            (1, 49)
+        );
+        let made = answers
+            .iter()
+            .find(|answer| answer.status == 200)
+            .expect("one");
         let found = managed(app, id).await;
         assert_eq!(found.json, made.json);
         assert_eq!(found["version"], version + 1);
