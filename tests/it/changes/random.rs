@@ -149,6 +149,22 @@ impl Desk {
         }
     }
 
+    /// Holds the copies, and a new one, against what delivery shows, and tells how many articles that
+    /// is.
+    async fn compare(&self, replicas: &mut Vec<Replica>, seed: u64) -> usize {
+        let shown = delivered(&self.nodes[0]).await;
+        assert_eq!(shown, delivered(&self.nodes[1]).await);
+        let mut new = Replica::default();
+        let told = new.follow(&self.nodes[1], 7).await;
+        assert!(told.iter().all(|change| change["op"] == "upsert"));
+        replicas.push(new);
+        for (index, replica) in replicas.iter_mut().enumerate() {
+            replica.follow(&self.nodes[0], 50).await;
+            assert_eq!(replica.content, shown, "seed {seed}, replica {index}");
+        }
+        shown.articles.len()
+    }
+
     async fn create(&self, node: &TestApp, numbers: &Numbers, soon: String) {
         let mut body = json!({
             "title": format!("题{}", numbers.below(50)), "section_id": self.section(numbers),
@@ -215,21 +231,16 @@ async fn a_follower_ends_with_what_delivery_shows(stage: Stage) {
     for node in &desk.nodes {
         node.tick().await;
     }
-    let shown = delivered(&desk.nodes[0]).await;
-    assert!(
-        shown.articles.len() > 5,
-        "{} articles",
-        shown.articles.len()
-    );
-    assert_eq!(shown, delivered(&desk.nodes[1]).await);
-    let mut new = Replica::default();
-    let told = new.follow(&desk.nodes[1], 7).await;
-    assert!(told.iter().all(|change| change["op"] == "upsert"));
-    replicas.push(new);
-    for (index, replica) in replicas.iter_mut().enumerate() {
-        replica.follow(&desk.nodes[0], 50).await;
-        assert_eq!(replica.content, shown, "seed {seed}, replica {index}");
+    // Once as it is, with much of it hidden, and once with all of it shown.
+    desk.compare(&mut replicas, seed).await;
+    let sections = desk.sections.borrow().clone();
+    for id in sections {
+        let (path, shown) = (format!("/v1/admin/sections/{id}"), json!({"visible": true}));
+        desk.write(&desk.nodes[0], Method::PATCH, &path, shown)
+            .await;
     }
+    let count = desk.compare(&mut replicas, seed).await;
+    assert!(count > 5, "{count} articles");
 }
 
 crate::facts![a_follower_ends_with_what_delivery_shows];
