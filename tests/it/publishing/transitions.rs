@@ -79,7 +79,7 @@ impl Who {
             Self::Admin | Self::Editor | Self::PublishingKey => true,
             Self::Viewer => false,
             Self::Author => !is_publishing && matches!(state, "draft" | "trashed"),
-            Self::WritingKey => !is_publishing && !(action == "trash" && is_released),
+            Self::WritingKey => !(is_publishing || action == "trash" && is_released),
         }
     }
 
