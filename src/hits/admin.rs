@@ -18,6 +18,7 @@ use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::Ref;
 use crate::sections::{self, Reach};
 use crate::slugs::Resource;
+use crate::writes::{self, Answer, Keyed, Lane};
 
 use super::store::{self, Among, Correction, ManagedSort};
 use super::wire::{BaselineInput, ManagedHitCount, ManagedHitList, ResetInput};
@@ -165,22 +166,38 @@ fn is_ledger_of_deleted(
     Ok(error.code() == Code::NotFound && sees_all && changes::knows(conn, Resource::Article, id)?)
 }
 
-async fn correct(
-    app: Data<App>,
-    caller: Can<WriteHits>,
+/// A correction of an article's count, and why.
+struct Corrected {
     id: i64,
     correction: Correction,
     reason: Option<String>,
+}
+
+impl Corrected {
+    /// Makes it in this transaction.
+    fn make(
+        self,
+        conn: &mut Conn,
+        app: &App,
+        caller: &Can<WriteHits>,
+    ) -> ApiResult<ManagedHitCount> {
+        let (id, now) = (self.id, app.clock.now());
+        let caller = caller.again(conn, now)?;
+        articles::find_for(conn, &caller, Permission::WriteHits, id, now)?;
+        let reason = self.reason.as_deref();
+        store::correct(conn, id, self.correction, reason, &caller.by(now))?;
+        ledger(conn, id, app, now)
+    }
+}
+
+async fn correct(
+    app: Data<App>,
+    caller: Can<WriteHits>,
+    corrected: Corrected,
 ) -> ApiResult<ManagedHitCount> {
     let shared = app.clone();
     app.db
-        .count(move |conn| {
-            let now = shared.clock.now();
-            let caller = caller.again(conn, now)?;
-            articles::find_for(conn, &caller, Permission::WriteHits, id, now)?;
-            store::correct(conn, id, correction, reason.as_deref(), &caller.by(now))?;
-            ledger(conn, id, &shared, now)
-        })
+        .count(move |conn| corrected.make(conn, &shared, &caller))
         .await
 }
 
@@ -209,8 +226,12 @@ pub async fn set_baseline(
         .and_then(|n| check.number("/baseline", n, 0, MAX_BASELINE));
     let reason = check.required_line("/reason", body.0.reason, MAX_REASON);
     check.finish()?;
-    let correction = Correction::Baseline(baseline.unwrap_or_default());
-    correct(app, caller, id, correction, reason).await.map(Json)
+    let corrected = Corrected {
+        id,
+        correction: Correction::Baseline(baseline.unwrap_or_default()),
+        reason,
+    };
+    correct(app, caller, corrected).await.map(Json)
 }
 
 /// Reset a count
@@ -228,16 +249,22 @@ pub async fn reset(
     caller: Can<WriteHits>,
     app: Data<App>,
     id: ArticleId,
-    _: Params<()>,
+    keyed: Keyed,
     body: Body<ResetInput>,
-) -> ApiResult<Json<ManagedHitCount>> {
-    let id = id.0;
+) -> ApiResult<HttpResponse> {
     let mut check = Check::default();
     let reason = check.required_line("/reason", body.0.reason, MAX_REASON);
-    check.finish()?;
-    correct(app, caller, id, Correction::Reset, reason)
-        .await
-        .map(Json)
+    let corrected = Corrected {
+        id: id.0,
+        correction: Correction::Reset,
+        reason,
+    };
+    let (shared, owner) = (app.clone(), writes::owner(&caller.caller));
+    let work = move |conn: &mut Conn| {
+        check.finish()?;
+        Answer::plain(&corrected.make(conn, &shared, &caller)?)
+    };
+    keyed.run(&app, Lane::Hits, owner, work).await
 }
 
 /// Reset a count without a reason
@@ -255,7 +282,11 @@ pub async fn delete(
     id: ArticleId,
     _: Params<()>,
 ) -> ApiResult<HttpResponse> {
-    let id = id.0;
-    correct(app, caller, id, Correction::Reset, None).await?;
+    let corrected = Corrected {
+        id: id.0,
+        correction: Correction::Reset,
+        reason: None,
+    };
+    correct(app, caller, corrected).await?;
     Ok(HttpResponse::NoContent().finish())
 }

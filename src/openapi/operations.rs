@@ -150,7 +150,8 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
         problems.push(("428", "The operation needs If-Match"));
     }
     let writes_content = parameters(operation).any(|p| p.name == "dry_run");
-    if *method == HttpMethod::Post && (writes_content || records_hits(path, method)) {
+    let is_of_hits = records_hits(path, method) || path.ends_with("/hits/reset");
+    if *method == HttpMethod::Post && (writes_content || is_of_hits) {
         problems.push((
             "409",
             "A request with the same `Idempotency-Key` is being worked on",

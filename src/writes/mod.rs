@@ -75,11 +75,16 @@ impl<T> Asked<T> {
         if self.dry_run {
             return Ok(try_out(app, work).await?.tried());
         }
-        let owner = match caller.identity {
-            Identity::Account { user_id, .. } => format!("account:{user_id}"),
-            Identity::ApiKey { id, .. } => format!("api_key:{id}"),
-        };
+        let owner = owner(caller);
         self.keyed.run(app, Lane::Content, owner, work).await
+    }
+}
+
+/// Whose `Idempotency-Key`s those of this caller are.
+pub fn owner(caller: &Caller) -> String {
+    match caller.identity {
+        Identity::Account { user_id, .. } => format!("account:{user_id}"),
+        Identity::ApiKey { id, .. } => format!("api_key:{id}"),
     }
 }
 

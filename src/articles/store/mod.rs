@@ -1,8 +1,10 @@
 //! Every write of articles, and the rows behind them.
 
 mod due;
+mod life;
 mod order;
 mod places;
+mod references;
 mod revise;
 mod tell;
 mod write;
@@ -25,9 +27,11 @@ use crate::http::fields::Check;
 use crate::sections::{self, Reach, Tree};
 
 pub use due::{delete_trashed, due_ids, settle_due};
+pub use life::{delete, publish, take};
 pub use order::{MAX_POSITION, reorder};
 pub use places::{KEYWORD, SectionCount, TAG, counts, ids_in_sections, move_all, relist};
-pub use write::{create, delete, external_id_taken, publish, restore_revision, take, update};
+pub use references::external_id_taken;
+pub use write::{create, restore_revision, update};
 
 /// An article as it is stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]

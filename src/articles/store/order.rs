@@ -9,8 +9,8 @@ use crate::db::schema::{articles, listings};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::slugs::Resource;
 
+use super::life::save_row;
 use super::tell::tell;
-use super::write::save_row;
 use super::{Act, ArticleRow, Stored};
 
 /// The last place of a section's manual order.

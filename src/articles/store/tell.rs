@@ -7,7 +7,7 @@ use crate::db::Conn;
 use crate::error::ApiResult;
 
 use super::Stored;
-use super::write::published_event;
+use super::life::published_event;
 
 /// The members that publishing is about.
 const PUBLISHING: &[&str] = &["status", "published_at", "expires_at"];

@@ -2,27 +2,24 @@
 
 use diesel::prelude::*;
 
-use crate::audit::{By, Event};
-use crate::auth::Permission;
-use crate::changes::{self, Visible};
-use crate::db::schema::{article_details, articles};
-use crate::db::{Conn, JsonOf, Timestamp};
-use crate::error::{ApiError, ApiResult, Code, FaultCode};
-use crate::http::fields::Check;
-use crate::http::reference::Slug;
-use crate::previews;
-use crate::sections::{Reach, SectionRow, Tree, not_yours};
-use crate::slugs::{self, Resource};
-
 use super::places::{is_live, list_again, list_new, write_also_in, write_related, write_terms};
+use super::references::{check_external_id, check_references, check_related, check_slug};
 use super::revise::revise;
 use super::tell::{tell, tell_published};
-use super::{Act, ArticleRow, DetailsRow, Stored, Writer, find_external};
+use super::{Act, ArticleRow, DetailsRow, Stored, Writer};
 use crate::articles::limits::TooComplex;
-use crate::articles::lists;
 use crate::articles::rules::{Action, Status, step};
 use crate::articles::text::{MAX_NESTING, Rendered, render, shows_something, title_key};
 use crate::articles::wire::{Edits, Publication};
+use crate::audit::{By, Event};
+use crate::changes::{self, Visible};
+use crate::db::schema::{article_details, articles};
+use crate::db::{Conn, JsonOf, Timestamp};
+use crate::error::{ApiResult, FaultCode};
+use crate::http::fields::Check;
+use crate::http::reference::Slug;
+use crate::sections::Tree;
+use crate::slugs::{self, Resource};
 
 /// Makes an article, published at once where that is asked. Faults found here are told with those
 /// of `check`.
@@ -247,99 +244,6 @@ pub(super) fn log_change(
     Ok(())
 }
 
-/// Publishes an article, or schedules it. An end that it had and that is past is dropped: it would
-/// undo the publishing at once.
-pub fn publish(
-    conn: &mut Conn,
-    was: &Stored,
-    publication: Publication,
-    act: &Act,
-) -> ApiResult<Stored> {
-    let (mut stored, now) = (was.clone(), act.by.now);
-    stored.row.status = stored.row.status_at(now).as_str().to_owned();
-    stored.row.expires_at = stored.row.expires_at.filter(|end| *end > now);
-    stored.row.ended_at = None;
-    let shows = match (&stored.details.html, &stored.details.text) {
-        (Some(html), Some(text)) => shows_something(html, text),
-        _ => false,
-    };
-    let mut check = Check::default();
-    release(&mut check, &mut stored.row, Some(publication), shows, now)?;
-    act.check(&mut check, Some(was), &stored);
-    check.finish()?;
-    let is = save_row(conn, was, stored, act)?;
-    let event = published_event(&is);
-    tell(conn, &act.by, event, Some(was), Some(&is))?;
-    Ok(is)
-}
-
-/// What publishing is called in the audit log, by what came of it.
-pub(super) fn published_event(is: &Stored) -> Event {
-    if is.row.status == Status::Scheduled.as_str() {
-        Event::ArticleScheduled
-    } else {
-        Event::ArticlePublished
-    }
-}
-
-/// Takes an article through a step of its life that needs nothing but its state.
-pub fn take(conn: &mut Conn, was: &Stored, action: Action, act: &Act) -> ApiResult<Stored> {
-    let (mut stored, now) = (was.clone(), act.by.now);
-    if let Some(to) = step(stored.row.status_at(now), action, now)? {
-        stored.row.status = to.as_str().to_owned();
-    }
-    stored.row.ended_at = (action == Action::Trash).then_some(now);
-    // Another one has its place by the time that it comes back.
-    stored.row.position = stored.row.position.filter(|_| action != Action::Trash);
-    let is = save_row(conn, was, stored, act)?;
-    tell(conn, &act.by, event_of(action), Some(was), Some(&is))?;
-    if action == Action::Trash {
-        previews::revoke(conn, &[is.row.id])?;
-    }
-    Ok(is)
-}
-
-fn event_of(action: Action) -> Event {
-    match action {
-        Action::Submit => Event::ArticleSubmitted,
-        Action::Reject => Event::ArticleRejected,
-        Action::Publish(_) => Event::ArticlePublished,
-        Action::Unpublish => Event::ArticleUnpublished,
-        Action::Trash => Event::ArticleTrashed,
-        Action::Restore => Event::ArticleRestored,
-        Action::Delete => Event::ArticleDeleted,
-    }
-}
-
-/// Saves a new version of the article's row alone.
-pub(super) fn save_row(
-    conn: &mut Conn,
-    was: &Stored,
-    mut stored: Stored,
-    act: &Act,
-) -> ApiResult<Stored> {
-    stored.row.version += 1;
-    stored.row.updated_at = act.by.now;
-    derive(&mut stored.row, &act.tree);
-    diesel::update(articles::table.find(stored.row.id))
-        .set(&stored.row)
-        .execute(conn)?;
-    finish(conn, act, Some(was), &stored)?;
-    Ok(stored)
-}
-
-/// Deletes an article in the trash for good. Its hit counts and its place in the change log stay,
-/// and its id is never used again.
-pub fn delete(conn: &mut Conn, was: &Stored, act: &Act) -> ApiResult<()> {
-    let now = act.by.now;
-    step(was.row.status_at(now), Action::Delete, now)?;
-    diesel::delete(articles::table.find(was.row.id)).execute(conn)?;
-    slugs::forget(conn, Resource::Article, was.row.id)?;
-    let gone = [(was.row.id, Visible::Not)];
-    changes::record(conn, Resource::Article, &gone, now)?;
-    tell(conn, &act.by, event_of(Action::Delete), Some(was), None)
-}
-
 /// The row of these members, but for the slug.
 fn new_row(edits: &Edits, rendered: Option<&Rendered>, by: &By) -> ArticleRow {
     ArticleRow {
@@ -404,7 +308,7 @@ pub(super) fn derive(row: &mut ArticleRow, tree: &Tree) {
 
 /// Publishes the row where that is asked; else keeps publish's conditions where it is released, and
 /// lets its dates say whether it is scheduled or published. 409 where its state allows no publishing.
-fn release(
+pub(super) fn release(
     check: &mut Check,
     row: &mut ArticleRow,
     publication: Option<Publication>,
@@ -453,148 +357,4 @@ fn release(
         );
     }
     Ok(())
-}
-
-/// Checks the sections that an article is to stand in: each exists, and the writer may put the
-/// article there or it is there already. 403 for one that the writer sees but has no part in; one
-/// that it must not know of counts as missing.
-fn check_references(
-    check: &mut Check,
-    tree: &Tree,
-    edits: &Edits,
-    reach: &Reach,
-    was: Option<&Stored>,
-) -> ApiResult<()> {
-    let stands_in =
-        |id: i64| was.is_some_and(|was| was.row.section_id == id || was.also_in.contains(&id));
-    let find = |id: i64| {
-        let may_know = |row: &&SectionRow| row.shown || reach.covers(id) || stands_in(id);
-        tree.get(id).filter(may_know)
-    };
-    let may_use = |id: i64| {
-        if find(id).is_none() || reach.covers(id) || stands_in(id) {
-            Ok(())
-        } else {
-            Err(not_yours())
-        }
-    };
-    let section_is_given = !check.has_fault_at("/section_id");
-    if section_is_given {
-        // It must be in reach wherever the article stood: also_in alone gives no part in it.
-        if find(edits.section_id).is_some() && !reach.covers(edits.section_id) {
-            return Err(not_yours());
-        }
-        if find(edits.section_id).is_none() {
-            check.fault("/section_id", FaultCode::DoesNotExist, "names no section");
-        }
-    }
-    for (index, id) in edits.also_in.iter().enumerate() {
-        let pointer = format!("/also_in/{index}");
-        may_use(*id)?;
-        if find(*id).is_none() {
-            check.fault(
-                &pointer,
-                FaultCode::DoesNotExist,
-                format!("names no section: {id}"),
-            );
-        } else if *id == edits.section_id {
-            check.fault(
-                &pointer,
-                FaultCode::Conflicting,
-                "names the article's own section",
-            );
-        }
-    }
-    Ok(())
-}
-
-/// Checks the articles that are set as related: each exists, and the writer may know of it or it
-/// was set already.
-fn check_related(
-    conn: &mut Conn,
-    check: &mut Check,
-    edits: &Edits,
-    writer: &Writer,
-    was: Option<&Stored>,
-) -> ApiResult<()> {
-    let given = edits.related.iter().enumerate();
-    let new: Vec<(usize, i64)> = given
-        .map(|(index, id)| (index, *id))
-        .filter(|(_, id)| !was.is_some_and(|was| was.related.contains(id)))
-        .collect();
-    if new.is_empty() {
-        return Ok(());
-    }
-    let ids: Vec<i64> = new.iter().map(|(_, id)| *id).collect();
-    let public = lists::public_among(conn, &ids, writer.act.by.now)?;
-    let rows: Vec<(i64, i64, Option<i64>)> = articles::table
-        .filter(articles::id.eq_any(&ids))
-        .select((articles::id, articles::section_id, articles::created_by))
-        .load(conn)?;
-    let only_by = writer.only_by(Permission::ReadContent);
-    let is_known = |id: i64| {
-        let own = rows.iter().find(|(found, ..)| *found == id);
-        public.contains(&id)
-            || own.is_some_and(|(_, section, by)| {
-                writer.reach.covers(*section) && (only_by.is_none() || only_by == *by)
-            })
-    };
-    for (index, id) in new {
-        let pointer = format!("/related/{index}");
-        if was.is_some_and(|was| was.row.id == id) {
-            check.fault(&pointer, FaultCode::Conflicting, "names the article itself");
-        } else if !is_known(id) {
-            let detail = format!("names no article: {id}");
-            check.fault(&pointer, FaultCode::DoesNotExist, detail);
-        }
-    }
-    Ok(())
-}
-
-/// Refuses a slug that another article has, or had where it is not the writer's to take: the old one
-/// still leads readers there. (What has it is not told: the writer may not know of it.)
-fn check_slug(conn: &mut Conn, slug: &Slug, own: Option<i64>, writer: &Writer) -> ApiResult<()> {
-    let taken = || {
-        ApiError::new(
-            Code::SlugTaken,
-            format!("another article has the slug {slug}"),
-        )
-    };
-    let holder = slugs::live(conn, Resource::Article, slug)?;
-    if holder.is_some_and(|id| Some(id) != own) {
-        return Err(taken());
-    }
-    let former = slugs::old(conn, Resource::Article, slug)?;
-    if let Some(id) = former.filter(|id| Some(*id) != own) {
-        let stands: Option<(i64, Option<i64>)> = articles::table
-            .find(id)
-            .select((articles::section_id, articles::created_by))
-            .first(conn)
-            .optional()?;
-        let is_theirs = |(section, by): (i64, Option<i64>)| {
-            let only_by = writer.only_by(Permission::WriteContent);
-            !writer.reach.covers(section) || (only_by.is_some() && only_by != by)
-        };
-        if stands.is_some_and(is_theirs) {
-            return Err(taken());
-        }
-    }
-    Ok(())
-}
-
-fn check_external_id(conn: &mut Conn, given: Option<&str>, own: Option<i64>) -> ApiResult<()> {
-    let Some(external_id) = given else {
-        return Ok(());
-    };
-    match find_external(conn, external_id)? {
-        Some(id) if Some(id) != own => Err(external_id_taken(external_id)),
-        _ => Ok(()),
-    }
-}
-
-/// 409 for an external id that another article has. (Which one is not told: the writer may not know
-/// of it.)
-pub fn external_id_taken(external_id: &str) -> ApiError {
-    let detail = format!("another article has the external id {external_id}");
-    ApiError::new(Code::ExternalIdTaken, detail)
 }
