@@ -111,8 +111,8 @@ pub fn newest_in_each(
         .collect())
 }
 
-/// How many articles one transaction brings up to date.
-const AT_ONCE: i64 = 100;
+/// How many articles one transaction brings up to date: each is read whole, and others wait for it.
+const AT_ONCE: i64 = 20;
 
 /// Writes down what time has made of articles since the last time, and returns of how many: see
 /// [`store::due_ids`]. Any number of nodes may do it at once.

@@ -132,6 +132,8 @@ permissions! {
     WriteContent
     /// Publish and unpublish articles, change what is public, and delete for good.
     Publish
+    /// Show others what isn't public, by a link.
+    Preview
     /// Create, change, move and delete sections.
     WriteSections
     /// Read hit counts with their ledgers.
@@ -190,6 +192,7 @@ pub const TABLE: &[Row] = {
             [All, All, Nothing, Nothing],
             Some(S::ContentPublish),
         ),
+        row(P::Preview, [All, All, Own, Nothing], Some(S::ContentWrite)),
         row(P::WriteSections, [All, Nothing, Nothing, Nothing], None),
         row(P::ReadHits, [All, All, Own, All], Some(S::HitsRead)),
         row(
@@ -210,7 +213,7 @@ pub const OPERATIONS: &[(&str, Permission)] = {
     &[
         ("listManagedArticles", P::ReadContent),
         ("getManagedArticle", P::ReadContent),
-        ("createArticlePreview", P::ReadContent),
+        ("createArticlePreview", P::Preview),
         ("checkArticle", P::ReadContent),
         ("createArticle", P::WriteContent),
         ("updateArticle", P::WriteContent),

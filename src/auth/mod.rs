@@ -25,8 +25,8 @@ use crate::app::App;
 use crate::error::ApiResult;
 
 pub use access::{
-    Extent, ManageApiKeys, ManageUsers, Permission, Publish, ReadAudit, ReadContent, ReadHits,
-    Role, Scope, WriteContent, WriteHits, WriteSections,
+    Extent, ManageApiKeys, ManageUsers, Permission, Preview, Publish, ReadAudit, ReadContent,
+    ReadHits, Role, Scope, WriteContent, WriteHits, WriteSections,
 };
 pub use api_key::NewKey;
 pub use guard::{Caller, Can, Identity, Needs, SignedIn, guard};

@@ -132,11 +132,18 @@ fn page(
     let mut shown = Shown::read(conn, &rows, &tree, site, now)?;
     // What another node has published by a clock that is ahead of this one's is told when its time
     // has come here, too: nothing may be passed over.
-    if let Some(early) = rows.iter().position(|row| shown.is_early(row)) {
+    let early = rows.iter().position(|row| shown.is_early(row));
+    let is_cut = early.is_some();
+    if let Some(early) = early {
         rows.truncate(early);
         has_more = false;
     }
-    let after = rows.last().map_or(cursor.after, |row| row.seq);
+    // At the end of what there is, the whole log is behind: what isn't told is looked at once.
+    let after = match rows.last() {
+        Some(last) if has_more || is_cut => last.seq,
+        None if is_cut => cursor.after,
+        _ => generation,
+    };
     let data = rows.into_iter().filter_map(|row| shown.change(row, &span));
     Ok(ChangeList {
         data: data.collect(),

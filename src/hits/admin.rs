@@ -18,7 +18,7 @@ use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::Ref;
 use crate::sections::{self, Reach};
 use crate::slugs::Resource;
-use crate::writes::{self, Answer, Keyed, Lane};
+use crate::writes::{Answer, Keyed, Lane, Owner};
 
 use super::store::{self, Among, Correction, ManagedSort};
 use super::wire::{BaselineInput, ManagedHitCount, ManagedHitList, ResetInput};
@@ -259,7 +259,7 @@ pub async fn reset(
         correction: Correction::Reset,
         reason,
     };
-    let (shared, owner) = (app.clone(), writes::owner(&caller.caller));
+    let (shared, owner) = (app.clone(), Owner::of(&caller.caller));
     let work = move |conn: &mut Conn| {
         check.finish()?;
         Answer::plain(&corrected.make(conn, &shared, &caller)?)

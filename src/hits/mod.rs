@@ -26,7 +26,7 @@ use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::limits::Share;
 use crate::secrets;
-use crate::writes::{Answer, Keyed, Lane};
+use crate::writes::{Answer, Keyed, Lane, Owner};
 
 pub use rules::{Client, Outcome, Viewer};
 pub use store::Recorded;
@@ -139,21 +139,20 @@ pub async fn record_keyed<F>(
 where
     F: FnOnce(Vec<Recorded>) -> ApiResult<Answer> + Send + 'static,
 {
+    // What is faulty is not kept: nothing limits how much of it anybody sends.
+    let hits = hits?;
     if !keyed.is_given() {
-        return Ok(shape(record(app, hits?, viewer).await?)?.send());
+        return Ok(shape(record(app, hits, viewer).await?)?.send());
     }
-    let recording = hits.map(|hits| Recording::new(app, hits, viewer.clone()));
-    let recording = match recording {
-        Ok(recording) if recording.is_unnoted() => {
-            let rejected = app.db.read(move |conn| recording.reject(conn)).await?;
-            return Ok(shape(rejected)?.send());
-        }
-        recording => recording,
-    };
+    let recording = Recording::new(app, hits, viewer.clone());
+    if recording.is_unnoted() {
+        let rejected = app.db.read(move |conn| recording.reject(conn)).await?;
+        return Ok(shape(rejected)?.send());
+    }
     // No address is kept, but what nobody can tell it from.
     let hash = viewer.hash(&owners_key(app).await?);
-    let owner = format!("visitor:{}", URL_SAFE_NO_PAD.encode(hash));
-    let work = move |conn: &mut Conn| shape(recording?.write(conn)?.0);
+    let owner = Owner::visitor(&URL_SAFE_NO_PAD.encode(hash));
+    let work = move |conn: &mut Conn| shape(recording.write(conn)?.0);
     keyed.run(app, Lane::Hits, owner, work).await
 }
 

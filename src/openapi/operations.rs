@@ -29,6 +29,9 @@ const UNVERSIONED: &[&str] = &[
     "/diff",
 ];
 
+/// Actions that answer with something else than their resource, but look at its version.
+const CONDITIONAL: &[&str] = &["/check", "/preview"];
+
 /// Resources that change without a new version, as when an account signs in or time publishes an
 /// article: they are never 304.
 const VOLATILE: &[&str] = &[
@@ -142,7 +145,8 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
             "Members are missing or have bad values, all of them at once",
         ));
     }
-    if is_versioned && !is_read {
+    let is_conditional = is_versioned || CONDITIONAL.iter().any(|end| path.ends_with(end));
+    if is_conditional && !is_read {
         problems.push(("412", "The resource has another version"));
         add_if_match(operation, *method == HttpMethod::Patch);
     }

@@ -7,13 +7,14 @@ use crate::app::App;
 use crate::articles::rules::Status;
 use crate::articles::wire::Article;
 use crate::articles::{self, ArticleId, find_for, lists};
-use crate::auth::{Can, Permission, ReadContent};
+use crate::auth::{Can, Permission, Preview};
 use crate::db::Timestamp;
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::answer::Delivery;
 use crate::http::body::OptionalBody;
 use crate::http::fields::Check;
 use crate::http::params::Params;
+use crate::http::precondition::Conditional;
 use crate::sections;
 
 use super::store;
@@ -40,19 +41,20 @@ const MAX_SECONDS: i64 = 30 * 24 * 3600;
 )]
 #[post("/v1/admin/articles/{id}/preview")]
 pub async fn create(
-    caller: Can<ReadContent>,
+    caller: Can<Preview>,
     app: Data<App>,
     id: ArticleId,
-    _: Params<()>,
+    asked: Conditional,
     body: OptionalBody<PreviewInput>,
 ) -> ApiResult<HttpResponse> {
-    let (id, now) = (id.0, app.clock.now());
+    let (id, if_match, now) = (id.0, asked.if_match, app.clock.now());
     let expires_at = checked_end(body.0, app.config.preview_hours, now)?;
     let token = app
         .db
         .write(move |conn| {
             let caller = caller.again(conn, now)?;
-            let stored = find_for(conn, &caller, Permission::ReadContent, id, now)?;
+            let stored = find_for(conn, &caller, Permission::Preview, id, now)?;
+            if_match.check(stored.row.version)?;
             if stored.row.status_at(now) == Status::Trashed {
                 let detail = "the article is in the trash: restore it first";
                 return Err(ApiError::new(Code::InvalidTransition, detail));

@@ -440,12 +440,12 @@ pub async fn move_section(
             Among::Last
         }
     };
-    check.finish()?;
     let (parent_id, now) = (body.parent_id.given(), app.clock.now());
     let asking = caller.caller.clone();
     let work = move |conn: &mut Conn| {
         let by = caller.again(conn, now)?.by(now);
         if_match.check(store::find(conn, id)?.version)?;
+        check.finish()?;
         saved(&store::move_to(conn, id, parent_id, among, &by)?)
     };
     asked.write(&app, &asking, work).await

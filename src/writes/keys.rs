@@ -13,17 +13,19 @@ use crate::each;
 use crate::error::{ApiError, ApiResult, Code, Fault, FaultCode};
 use crate::http::frame::random_token;
 
-use super::Answer;
-use super::KEPT_SECONDS;
+use super::{Answer, KEPT_SECONDS, Owner};
 
 /// How long a request may be worked on before a twin takes over, in seconds: longer than any
 /// statement or wait for a lock may take.
 const CLAIM_SECONDS: i64 = 120;
+/// How many answers are deleted in one go.
+const TIDY_ROWS: i64 = 10_000;
 
 /// A request that wants to be the first with its key.
 #[derive(Debug, Clone)]
 pub struct Claim {
     caller: String,
+    access: String,
     key: String,
     request: Vec<u8>,
     claim: Vec<u8>,
@@ -31,9 +33,10 @@ pub struct Claim {
 
 impl Claim {
     /// A request of this caller, by the SHA-256 of what it asks.
-    pub fn new(caller: String, key: String, request: Vec<u8>) -> Self {
+    pub fn new(owner: Owner, key: String, request: Vec<u8>) -> Self {
         Self {
-            caller,
+            caller: owner.name,
+            access: owner.access,
             key,
             request,
             claim: random_token(16).into_bytes(),
@@ -50,9 +53,16 @@ pub enum Found {
     Kept(ApiResult<Answer>),
 }
 
-/// An outcome as it is stored.
+/// An outcome as it is stored, with what the caller might do then.
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Kept {
+struct Stored {
+    access: String,
+    kept: Kept,
+}
+
+/// An outcome.
+#[derive(Debug, Serialize, Deserialize)]
+enum Kept {
     /// An answer.
     Answer(Answer),
     /// An error: 409 or 422.
@@ -82,9 +92,12 @@ pub fn claim(conn: &mut Conn, claim: &Claim, now: Timestamp) -> ApiResult<Found>
     let own = table::caller
         .eq(&claim.caller)
         .and(table::key.eq(&claim.key));
-    let abandoned = table::answer
-        .is_null()
-        .and(table::claimed_at.le(now.plus_seconds(-CLAIM_SECONDS)));
+    // What is claimed far ahead was so by a clock that has been set back since.
+    let abandoned = table::answer.is_null().and(
+        table::claimed_at
+            .le(now.plus_seconds(-CLAIM_SECONDS))
+            .or(table::claimed_at.gt(now.plus_seconds(CLAIM_SECONDS))),
+    );
     let forgotten = table::claimed_at.le(now.plus_seconds(-KEPT_SECONDS));
     diesel::delete(table::table.filter(own).filter(abandoned.or(forgotten))).execute(conn)?;
     let inserted = each!(conn, c => diesel::insert_into(table::table)
@@ -101,7 +114,7 @@ pub fn claim(conn: &mut Conn, claim: &Claim, now: Timestamp) -> ApiResult<Found>
     if inserted == 1 {
         return Ok(Found::Claimed);
     }
-    type Row = (Vec<u8>, Option<JsonOf<Kept>>);
+    type Row = (Vec<u8>, Option<JsonOf<Stored>>);
     let row: Option<Row> = table::table
         .find((&claim.caller, &claim.key))
         .select((table::request, table::answer))
@@ -112,7 +125,12 @@ pub fn claim(conn: &mut Conn, claim: &Claim, now: Timestamp) -> ApiResult<Found>
             Code::IdempotencyKeyReused,
             "the Idempotency-Key was used for another request: make a new one",
         )),
-        Some((_, Some(JsonOf(kept)))) => Ok(Found::Kept(kept.outcome())),
+        // Whoever may less now must not learn from it what it may not see any more.
+        Some((_, Some(JsonOf(stored)))) if stored.access != claim.access => Err(ApiError::new(
+            Code::Forbidden,
+            "the caller's access has changed since the first answer: ask anew, with another key",
+        )),
+        Some((_, Some(JsonOf(stored)))) => Ok(Found::Kept(stored.kept.outcome())),
         // Also where the twin has failed and released its claim just now.
         Some((_, None)) | None => Err(in_flight()),
     }
@@ -140,9 +158,11 @@ pub fn keep_error(conn: &mut Conn, claim: &Claim, error: KeptError) -> ApiResult
 fn store(conn: &mut Conn, claim: &Claim, kept: Kept) -> ApiResult<()> {
     let own = table::table
         .find((&claim.caller, &claim.key))
-        .filter(table::claim.eq(&claim.claim));
+        .filter(table::claim.eq(&claim.claim))
+        .filter(table::answer.is_null());
+    let access = claim.access.clone();
     let updated = diesel::update(own)
-        .set(table::answer.eq(Some(JsonOf(kept))))
+        .set(table::answer.eq(Some(JsonOf(Stored { access, kept }))))
         .execute(conn)?;
     if updated == 1 {
         Ok(())
@@ -151,18 +171,44 @@ fn store(conn: &mut Conn, claim: &Claim, kept: Kept) -> ApiResult<()> {
     }
 }
 
+/// The answer of claimed work that seemed to fail: it is there where the work was done after all, and
+/// only the news of it was lost.
+pub fn own_answer(conn: &mut Conn, claim: &Claim) -> ApiResult<Option<Answer>> {
+    let row: Option<Option<JsonOf<Stored>>> = table::table
+        .find((&claim.caller, &claim.key))
+        .filter(table::claim.eq(&claim.claim))
+        .select(table::answer)
+        .first(conn)
+        .optional()?;
+    row.flatten()
+        .map(|stored| stored.0.kept.outcome())
+        .transpose()
+}
+
 /// Gives the key back: what came of the work is not kept.
 pub fn release(conn: &mut Conn, claim: &Claim) -> ApiResult<()> {
     let own = table::table
         .find((&claim.caller, &claim.key))
-        .filter(table::claim.eq(&claim.claim));
+        .filter(table::claim.eq(&claim.claim))
+        .filter(table::answer.is_null());
     diesel::delete(own).execute(conn)?;
     Ok(())
 }
 
-/// Deletes what was claimed before this instant, and returns how many.
+/// Deletes what was claimed before this instant, some 10,000 rows, and returns how many.
 pub fn delete_before(conn: &mut Conn, before: Timestamp) -> QueryResult<usize> {
-    diesel::delete(table::table.filter(table::claimed_at.lt(before))).execute(conn)
+    let last: Option<Timestamp> = table::table
+        .filter(table::claimed_at.lt(before))
+        .order(table::claimed_at)
+        .offset(TIDY_ROWS)
+        .select(table::claimed_at)
+        .first(conn)
+        .optional()?;
+    let of_past = table::table.filter(table::claimed_at.lt(before));
+    match last {
+        Some(last) => diesel::delete(of_past.filter(table::claimed_at.le(last))).execute(conn),
+        None => diesel::delete(of_past).execute(conn),
+    }
 }
 
 /// An error as it is kept.

@@ -75,16 +75,42 @@ impl<T> Asked<T> {
         if self.dry_run {
             return Ok(try_out(app, work).await?.tried());
         }
-        let owner = owner(caller);
+        let owner = Owner::of(caller);
         self.keyed.run(app, Lane::Content, owner, work).await
     }
 }
 
-/// Whose `Idempotency-Key`s those of this caller are.
-pub fn owner(caller: &Caller) -> String {
-    match caller.identity {
-        Identity::Account { user_id, .. } => format!("account:{user_id}"),
-        Identity::ApiKey { id, .. } => format!("api_key:{id}"),
+/// Whose an `Idempotency-Key` is.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// The account, API key or visitor.
+    pub name: String,
+    /// What it may do, and where: who may less is not given an answer of before.
+    pub access: String,
+}
+
+impl Owner {
+    /// This caller.
+    pub fn of(caller: &Caller) -> Self {
+        let sections = &caller.sections;
+        match &caller.identity {
+            Identity::Account { user_id, role, .. } => Self {
+                name: format!("account:{user_id}"),
+                access: format!("{role} {sections:?}"),
+            },
+            Identity::ApiKey { id, scopes } => Self {
+                name: format!("api_key:{id}"),
+                access: format!("{scopes:?} {sections:?}"),
+            },
+        }
+    }
+
+    /// A visitor, by a hash of what tells it apart.
+    pub fn visitor(hash: &str) -> Self {
+        Self {
+            name: format!("visitor:{hash}"),
+            access: String::new(),
+        }
     }
 }
 
@@ -159,7 +185,7 @@ impl Keyed {
         &self,
         app: &App,
         lane: Lane,
-        owner: String,
+        owner: Owner,
         work: F,
     ) -> ApiResult<HttpResponse>
     where
@@ -216,18 +242,27 @@ where
         keys::keep(conn, &own, &Ok(answer.clone()))?;
         Ok(answer)
     });
-    let result = worked.await;
-    if let Err(error) = &result {
-        let is_kept = matches!(error.code().status().as_u16(), 409 | 422)
-            && error.code() != Code::IdempotencyInFlight;
-        let kept = is_kept.then(|| keys::kept_error(error));
-        in_lane(&app, lane, move |conn| match kept {
-            Some(kept) => keys::keep_error(conn, &claim, kept),
-            None => keys::release(conn, &claim),
-        })
-        .await?;
+    let error = match worked.await {
+        Ok(answer) => return Ok(answer.send()),
+        Err(error) => error,
+    };
+    let is_kept = matches!(error.code().status().as_u16(), 409 | 422)
+        && error.code() != Code::IdempotencyInFlight;
+    let kept = is_kept.then(|| keys::kept_error(&error));
+    let done = in_lane(&app, lane, move |conn| {
+        if let Some(answer) = keys::own_answer(conn, &claim)? {
+            return Ok(Some(answer));
+        }
+        match kept {
+            Some(kept) => keys::keep_error(conn, &claim, kept)?,
+            None => keys::release(conn, &claim)?,
+        }
+        Ok(None)
+    });
+    match done.await? {
+        Some(answer) => Ok(answer.send()),
+        None => Err(error),
     }
-    result.map(Answer::send)
 }
 
 async fn in_lane<T, F>(app: &App, lane: Lane, work: F) -> ApiResult<T>
@@ -280,9 +315,17 @@ where
 /// Deletes answers that were kept for 24 hours, and returns how many.
 pub async fn tidy(app: &App) -> ApiResult<usize> {
     let before: Timestamp = app.clock.now().plus_seconds(-KEPT_SECONDS);
-    app.db
-        .write(move |conn| keys::delete_before(conn, before).map_err(ApiError::from))
-        .await
+    let mut deleted = 0;
+    loop {
+        let gone = app
+            .db
+            .write(move |conn| keys::delete_before(conn, before).map_err(ApiError::from))
+            .await?;
+        deleted += gone;
+        if gone == 0 {
+            return Ok(deleted);
+        }
+    }
 }
 
 /// The parameter that every content write takes.

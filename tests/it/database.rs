@@ -370,6 +370,36 @@ async fn the_main_lists_walk_an_index(stage: Stage) {
     }
 }
 
+/// What nodes ask several times a second, and followers of the change log all day.
+async fn what_is_asked_all_the_time_walks_little(stage: Stage) {
+    let watch = Watch::begin(&stage.url());
+    let app = stage.app().await;
+    let mut conn = app.connect();
+    fill(&mut conn, 2000);
+    watch.take();
+    app.tick().await;
+    let due = watch.take();
+    let due = due.iter().find(|sql| sql.contains("ended_at IS NOT NULL"));
+    let steps = plan(&mut conn, due.expect("it is asked"));
+    for index in [
+        "articles_scheduled",
+        "articles_ending",
+        "articles_dated_at",
+        "articles_expired",
+    ] {
+        assert!(steps.contains(index), "{index}\n{steps}");
+    }
+    for query in ["", "?resources=article", "?resources=section"] {
+        app.get(&format!("/v1/changes{query}")).await.ok(200);
+        let rows = watch.take();
+        let rows = rows.iter().find(|sql| sql.contains("changes.op <> 'none'"));
+        let steps = plan(&mut conn, rows.expect("it is asked"));
+        assert!(steps.contains("changes_public"), "{query}\n{steps}");
+        assert!(!steps.contains("TEMP B-TREE"), "{query}\n{steps}");
+        assert!(!steps.contains("Sort Key"), "{query}\n{steps}");
+    }
+}
+
 async fn a_list_takes_as_many_statements_however_long_it_is(stage: Stage) {
     let watch = Watch::begin(&stage.url());
     let app = stage.app().await;
@@ -396,5 +426,6 @@ crate::facts![
     writers_at_once_all_get_their_turn,
     cut_connections_are_made_anew,
     the_main_lists_walk_an_index,
+    what_is_asked_all_the_time_walks_little,
     a_list_takes_as_many_statements_however_long_it_is,
 ];

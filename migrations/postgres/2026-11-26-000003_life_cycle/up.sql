@@ -3,7 +3,8 @@
 
 -- When it went into the trash, or when the coming of `expires_at` archived it; null in all else.
 ALTER TABLE articles ADD COLUMN ended_at timestamptz;
-UPDATE articles SET ended_at = updated_at WHERE status = 'trashed';
+-- From now on: nobody was told before that it would be emptied.
+UPDATE articles SET ended_at = now() WHERE status = 'trashed';
 
 -- What the ticker looks for: see articles::due.
 CREATE INDEX articles_scheduled ON articles (published_at) WHERE status = 'scheduled';
@@ -33,6 +34,7 @@ CREATE TABLE changes (
     UNIQUE (resource, entity_id)
 );
 CREATE INDEX changes_public ON changes (seq) WHERE op <> 'none';
+CREATE INDEX changes_public_of ON changes (resource, seq) WHERE op <> 'none';
 
 INSERT INTO changes (seq, resource, entity_id, op, at)
 SELECT row_number() OVER (ORDER BY id), 'section', id,

@@ -11,7 +11,7 @@ use crate::auth::{Can, Permission, ReadContent};
 use crate::error::{ApiError, ApiResult};
 use crate::http::body::OptionalBody;
 use crate::http::fields::NoMembers;
-use crate::http::params::Params;
+use crate::http::precondition::Conditional;
 
 use super::{Checker, Finding, Findings};
 
@@ -85,7 +85,7 @@ pub async fn check(
     caller: Can<ReadContent>,
     app: Data<App>,
     id: ArticleId,
-    _: Params<()>,
+    asked: Conditional,
     _: OptionalBody<NoMembers>,
 ) -> ApiResult<HttpResponse> {
     let (id, now) = (id.0, app.clock.now());
@@ -94,6 +94,7 @@ pub async fn check(
         .db
         .read(move |conn| {
             let stored = find_for(conn, &caller.caller, Permission::ReadContent, id, now)?;
+            asked.if_match.check(stored.row.version)?;
             let findings = checker.check(&stored);
             Ok::<_, ApiError>(CheckResult::new(&findings, &checker))
         })

@@ -198,7 +198,6 @@ pub async fn restore(
 ) -> ApiResult<HttpResponse> {
     let mut check = Check::default();
     let note = checked_note(&mut check, body.0.note);
-    check.finish()?;
     let note = note.unwrap_or_else(|| format!("restored from version {}", version.0));
     let (id, version, now) = (id.0, version.0, app.clock.now());
     let (if_match, asking) = (asked.if_match.clone(), caller.caller.clone());
@@ -210,8 +209,7 @@ pub async fn restore(
         let writer = Writer::new(conn, caller, checker, now)?.noting(Some(note));
         let was = writer.find(conn, Permission::WriteContent, id)?;
         let mut patch = restoring::patch(store::content(conn, id, version)?)?;
-        restoring::leave_out_what_is_gone(conn, &mut patch, &was, &writer.act.tree)?;
-        let mut check = Check::default();
+        restoring::leave_out_what_is_gone(conn, &mut patch, &was, &writer)?;
         let mut edits = patch.apply(&mut check, was.edits(&locale));
         edits.prepared = prepared;
         checked_update(&writer, &was, &edits)?;

@@ -1,15 +1,13 @@
 //! What a revision brings back: members that are put in as if somebody had sent them.
 
-use diesel::prelude::*;
+use diesel::QueryResult;
 use serde_json::Value;
 
-use crate::articles::store::Stored;
+use crate::articles::store::{Stored, Writer, known_articles};
 use crate::articles::wire::ArticlePatch;
 use crate::db::Conn;
-use crate::db::schema::articles;
 use crate::error::{ApiError, ApiResult};
 use crate::http::fields::Member;
-use crate::sections::Tree;
 
 /// The members that come back. All others stay as they are now: links that lead to the article stay
 /// good, and nothing is published or taken back by it.
@@ -51,13 +49,15 @@ pub fn patch(content: Value) -> ApiResult<ArticlePatch> {
     serde_json::from_value(Value::Object(restored)).map_err(|e| ApiError::Internal(e.to_string()))
 }
 
-/// Leaves out what is not there any more: a section that is gone leaves the article where it is now.
+/// Leaves out what is not there any more, or is nothing that the writer may know of: a section that is
+/// gone leaves the article where it is now.
 pub fn leave_out_what_is_gone(
     conn: &mut Conn,
     patch: &mut ArticlePatch,
     was: &Stored,
-    tree: &Tree,
+    writer: &Writer,
 ) -> QueryResult<()> {
+    let tree = &writer.act.tree;
     let mut home = was.row.section_id;
     match patch.section_id {
         Member::Given(id) if tree.get(id).is_some() => home = id,
@@ -67,11 +67,8 @@ pub fn leave_out_what_is_gone(
         ids.retain(|id| tree.get(*id).is_some() && *id != home);
     }
     if let Member::Given(ids) = &mut patch.related {
-        let there: Vec<i64> = articles::table
-            .filter(articles::id.eq_any(&*ids))
-            .select(articles::id)
-            .load(conn)?;
-        ids.retain(|id| there.contains(id));
+        let known = known_articles(conn, ids, writer)?;
+        ids.retain(|id| known.contains(id) || was.related.contains(id));
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::articles::rules::Status;
 use crate::audit::{self, Change, Entry, Event, Resource};
 use crate::db::schema::articles;
 use crate::db::{Conn, Timestamp, dialect};
-use crate::error::ApiResult;
+use crate::error::{ApiResult, Code};
 
 use super::places::list_again;
 use super::write::{derive, log_change};
@@ -32,18 +32,22 @@ pub fn due_ids(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<Vec<i
     let at = dialect::instant(conn, now);
     let ahead = dialect::instant(conn, now.plus_seconds(MAX_SKEW_SECONDS));
     // Instants and numbers only. Each part is the condition of a partial index; the third one walks
-    // what is dated ahead of now, which is little.
+    // what is dated ahead of now, which is little. In no order and with repetitions: SQLite would walk
+    // the whole table in order to leave them out.
     let sql = format!(
         "SELECT id FROM articles WHERE status = 'scheduled' AND published_at <= {at} \
-         UNION SELECT id FROM articles \
+         UNION ALL SELECT id FROM articles \
            WHERE status IN ('scheduled', 'published') AND expires_at <= {at} \
-         UNION SELECT id FROM articles WHERE dated_at > {ahead} AND status = 'published' \
-         UNION SELECT id FROM articles \
+         UNION ALL SELECT id FROM articles WHERE dated_at > {ahead} AND status = 'published' \
+         UNION ALL SELECT id FROM articles \
            WHERE status = 'archived' AND ended_at IS NOT NULL AND expires_at > {ahead} \
-         ORDER BY 1 LIMIT {limit}"
+         LIMIT {limit}"
     );
     let due: Vec<Due> = diesel::sql_query(sql).load(conn)?;
-    Ok(due.into_iter().map(|due| due.id).collect())
+    let mut ids: Vec<i64> = due.into_iter().map(|due| due.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
 }
 
 /// Writes down what time has made of these articles, and returns of how many. Exactly once, however
@@ -52,9 +56,15 @@ pub fn settle_due(conn: &mut Conn, ids: &[i64], now: Timestamp) -> ApiResult<usi
     let act = Act::of_time(conn, now)?;
     let mut settled = 0;
     for was in super::find_many(conn, ids)? {
-        let before = was.row.status.clone();
-        let is = settle(conn, was, &act)?;
-        settled += usize::from(is.row.status != before);
+        let (id, before) = (was.row.id, was.row.status.clone());
+        // A savepoint: one that can't be settled holds up no other.
+        match conn.transaction(|conn| settle(conn, was, &act)) {
+            Ok(is) => settled += usize::from(is.row.status != before),
+            Err(error) if error.code() == Code::Internal => {
+                tracing::error!(id, %error, "what time has made of an article can't be written down");
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(settled)
 }

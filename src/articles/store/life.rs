@@ -2,13 +2,13 @@
 
 use diesel::prelude::*;
 
-use super::tell::tell;
+use super::tell::{self, tell};
 use super::write::{derive, finish, release};
 use super::{Act, Stored};
 use crate::articles::rules::{Action, Status, step};
 use crate::articles::text::shows_something;
 use crate::articles::wire::Publication;
-use crate::audit::Event;
+use crate::audit::{Change, Event};
 use crate::changes::{self, Visible};
 use crate::db::Conn;
 use crate::db::schema::articles;
@@ -37,9 +37,9 @@ pub fn publish(
     release(&mut check, &mut stored.row, Some(publication), shows, now)?;
     act.check(&mut check, Some(was), &stored);
     check.finish()?;
-    let is = save_row(conn, was, stored, act)?;
+    let (is, changes) = save_row(conn, was, stored, act)?;
     let event = published_event(&is);
-    tell(conn, &act.by, event, Some(was), Some(&is))?;
+    tell(conn, &act.by, event, Some(was), Some(&is), changes)?;
     Ok(is)
 }
 
@@ -61,8 +61,15 @@ pub fn take(conn: &mut Conn, was: &Stored, action: Action, act: &Act) -> ApiResu
     stored.row.ended_at = (action == Action::Trash).then_some(now);
     // Another one has its place by the time that it comes back.
     stored.row.position = stored.row.position.filter(|_| action != Action::Trash);
-    let is = save_row(conn, was, stored, act)?;
-    tell(conn, &act.by, event_of(action), Some(was), Some(&is))?;
+    let (is, changes) = save_row(conn, was, stored, act)?;
+    tell(
+        conn,
+        &act.by,
+        event_of(action),
+        Some(was),
+        Some(&is),
+        changes,
+    )?;
     if action == Action::Trash {
         previews::revoke(conn, &[is.row.id])?;
     }
@@ -81,21 +88,21 @@ fn event_of(action: Action) -> Event {
     }
 }
 
-/// Saves a new version of the article's row alone.
+/// Saves a new version of the article's row alone; with what changed, for the audit log.
 pub(super) fn save_row(
     conn: &mut Conn,
     was: &Stored,
     mut stored: Stored,
     act: &Act,
-) -> ApiResult<Stored> {
+) -> ApiResult<(Stored, Vec<Change>)> {
     stored.row.version += 1;
     stored.row.updated_at = act.by.now;
     derive(&mut stored.row, &act.tree);
     diesel::update(articles::table.find(stored.row.id))
         .set(&stored.row)
         .execute(conn)?;
-    finish(conn, act, Some(was), &stored)?;
-    Ok(stored)
+    let changes = finish(conn, act, Some(was), &stored)?;
+    Ok((stored, changes))
 }
 
 /// Deletes an article in the trash for good. Its hit counts and its place in the change log stay,
@@ -107,5 +114,9 @@ pub fn delete(conn: &mut Conn, was: &Stored, act: &Act) -> ApiResult<()> {
     slugs::forget(conn, Resource::Article, was.row.id)?;
     let gone = [(was.row.id, Visible::Not)];
     changes::record(conn, Resource::Article, &gone, now)?;
-    tell(conn, &act.by, event_of(Action::Delete), Some(was), None)
+    let (event, changes) = (
+        event_of(Action::Delete),
+        tell::changes(now, Some(was), None),
+    );
+    tell(conn, &act.by, event, Some(was), None, changes)
 }

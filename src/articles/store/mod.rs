@@ -30,7 +30,7 @@ pub use due::{delete_trashed, due_ids, settle_due};
 pub use life::{delete, publish, take};
 pub use order::{MAX_POSITION, reorder};
 pub use places::{KEYWORD, SectionCount, TAG, counts, ids_in_sections, move_all, relist};
-pub use references::external_id_taken;
+pub use references::{external_id_taken, known_articles};
 pub use write::{create, restore_revision, update};
 
 /// An article as it is stored.

@@ -58,8 +58,9 @@ pub fn reorder(
         }
     }
     changes::record(conn, Resource::Article, &moved, act.by.now)?;
-    let is = save_row(conn, was, is, act)?;
-    tell(conn, &act.by, Event::ArticleReordered, Some(was), Some(&is))?;
+    let (is, changes) = save_row(conn, was, is, act)?;
+    let event = Event::ArticleReordered;
+    tell(conn, &act.by, event, Some(was), Some(&is), changes)?;
     Ok(is)
 }
 

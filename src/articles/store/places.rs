@@ -16,6 +16,7 @@ use crate::slugs::Resource;
 use crate::visibility::is_public;
 
 use super::revise::revise;
+use super::tell;
 use super::{Act, ArticleRow, also_in, find_many};
 use crate::articles::rules::Status;
 
@@ -212,6 +213,8 @@ fn insert_listings(conn: &mut Conn, rows: &[ListingRow]) -> QueryResult<()> {
     Ok(())
 }
 
+/// How many articles are read whole at once.
+const WHOLE: usize = 20;
 /// How many ids one statement names.
 const CHUNK: usize = 500;
 
@@ -285,7 +288,7 @@ pub fn ids_in_sections(conn: &mut Conn, section_ids: &[i64]) -> QueryResult<Vec<
 /// revision; they are not listed anew.
 pub fn move_all(conn: &mut Conn, from: i64, to: i64, act: &Act) -> ApiResult<Vec<i64>> {
     let ids = ids_in_sections(conn, &[from])?;
-    for chunk in ids.chunks(CHUNK) {
+    for chunk in ids.chunks(WHOLE) {
         let before = find_many(conn, chunk)?;
         diesel::update(
             articles::table
@@ -321,7 +324,8 @@ pub fn move_all(conn: &mut Conn, from: i64, to: i64, act: &Act) -> ApiResult<Vec
             }
         }
         for (was, is) in before.iter().zip(find_many(conn, chunk)?) {
-            revise(conn, act, Some(was), &is)?;
+            let changes = tell::changes(act.by.now, Some(was), Some(&is));
+            revise(conn, act, Some(was), &is, &changes)?;
         }
     }
     Ok(ids)

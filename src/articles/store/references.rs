@@ -1,5 +1,7 @@
 //! What an article names, and its own names: sections, other articles, its slug, its external id.
 
+use std::collections::HashSet;
+
 use diesel::prelude::*;
 
 use super::{Stored, Writer, find_external};
@@ -67,6 +69,22 @@ pub(super) fn check_references(
     Ok(())
 }
 
+/// Those of these articles that the writer may know of: public ones, and those that it may read.
+pub fn known_articles(conn: &mut Conn, ids: &[i64], writer: &Writer) -> QueryResult<HashSet<i64>> {
+    let public = lists::public_among(conn, ids, writer.act.by.now)?;
+    let mut known: HashSet<i64> = public.into_iter().collect();
+    let rows: Vec<(i64, i64, Option<i64>)> = articles::table
+        .filter(articles::id.eq_any(ids))
+        .select((articles::id, articles::section_id, articles::created_by))
+        .load(conn)?;
+    let only_by = writer.only_by(Permission::ReadContent);
+    let readable = rows.into_iter().filter(|(_, section, by)| {
+        writer.reach.covers(*section) && (only_by.is_none() || only_by == *by)
+    });
+    known.extend(readable.map(|(id, ..)| id));
+    Ok(known)
+}
+
 /// Checks the articles that are set as related: each exists, and the writer may know of it or it
 /// was set already.
 pub(super) fn check_related(
@@ -85,24 +103,12 @@ pub(super) fn check_related(
         return Ok(());
     }
     let ids: Vec<i64> = new.iter().map(|(_, id)| *id).collect();
-    let public = lists::public_among(conn, &ids, writer.act.by.now)?;
-    let rows: Vec<(i64, i64, Option<i64>)> = articles::table
-        .filter(articles::id.eq_any(&ids))
-        .select((articles::id, articles::section_id, articles::created_by))
-        .load(conn)?;
-    let only_by = writer.only_by(Permission::ReadContent);
-    let is_known = |id: i64| {
-        let own = rows.iter().find(|(found, ..)| *found == id);
-        public.contains(&id)
-            || own.is_some_and(|(_, section, by)| {
-                writer.reach.covers(*section) && (only_by.is_none() || only_by == *by)
-            })
-    };
+    let known = known_articles(conn, &ids, writer)?;
     for (index, id) in new {
         let pointer = format!("/related/{index}");
         if was.is_some_and(|was| was.row.id == id) {
             check.fault(&pointer, FaultCode::Conflicting, "names the article itself");
-        } else if !is_known(id) {
+        } else if !known.contains(&id) {
             let detail = format!("names no article: {id}");
             check.fault(&pointer, FaultCode::DoesNotExist, detail);
         }

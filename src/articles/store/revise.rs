@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::articles::lists;
 use crate::articles::rules::Status;
-use crate::audit::{self, ActorKind, By};
+use crate::audit::{self, ActorKind, By, Change};
 use crate::db::schema::revisions;
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult};
@@ -36,6 +36,7 @@ pub(super) fn revise(
     act: &Act,
     was: Option<&Stored>,
     is: &Stored,
+    changes: &[Change],
 ) -> ApiResult<()> {
     let (id, now) = (is.row.id, act.by.now);
     if let Some(was) = was
@@ -47,9 +48,7 @@ pub(super) fn revise(
         };
         insert(conn, &unknown, was.row.updated_at, None, Vec::new(), was)?;
     }
-    let wire = |stored: &Stored| lists::managed(stored.clone(), now);
-    let changes = audit::between(was.map(wire).as_ref(), Some(&wire(is)));
-    let changed = changes.into_iter().map(|change| change.member).collect();
+    let changed = changes.iter().map(|change| change.member.clone()).collect();
     insert(conn, &act.by, now, act.note.as_deref(), changed, is)?;
     if was.is_some() {
         unkeep(conn, is, now)?;

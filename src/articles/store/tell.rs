@@ -3,7 +3,7 @@
 use crate::articles::lists;
 use crate::articles::wire::ManagedArticle;
 use crate::audit::{self, By, Change, Entry, Event, Resource};
-use crate::db::Conn;
+use crate::db::{Conn, Timestamp};
 use crate::error::ApiResult;
 
 use super::Stored;
@@ -20,11 +20,12 @@ pub(super) fn tell(
     event: Event,
     was: Option<&Stored>,
     is: Option<&Stored>,
+    changes: Vec<Change>,
 ) -> ApiResult<()> {
     let Some(id) = was.or(is).map(|stored| stored.row.id) else {
         return Ok(());
     };
-    let (dates, others) = changed(by, was, is);
+    let (dates, others) = parted(was, is, changes);
     let only_the_date = event == Event::ArticleUpdated && others.is_empty();
     if dates.is_empty() || !only_the_date {
         record(conn, by, event, id, others)?;
@@ -40,9 +41,10 @@ pub(super) fn tell_published(
     by: &By,
     was: Option<&Stored>,
     is: &Stored,
+    changes: Vec<Change>,
 ) -> ApiResult<()> {
     let id = is.row.id;
-    let (dates, others) = changed(by, was, Some(is));
+    let (dates, others) = parted(was, Some(is), changes);
     let is_publishing = |change: &Change| PUBLISHING.contains(&change.member.as_str());
     let (publishing, others): (Vec<_>, Vec<_>) = others.into_iter().partition(is_publishing);
     if was.is_none() {
@@ -54,12 +56,20 @@ pub(super) fn tell_published(
     record_dates(conn, by, id, dates)
 }
 
-/// What changed: the date, where it was set before, and all else.
-fn changed(by: &By, was: Option<&Stored>, is: Option<&Stored>) -> (Vec<Change>, Vec<Change>) {
+/// What changed from one state to the next, as management shows them.
+pub(super) fn changes(now: Timestamp, was: Option<&Stored>, is: Option<&Stored>) -> Vec<Change> {
     let wire = |stored: Option<&Stored>| -> Option<ManagedArticle> {
-        stored.map(|stored| lists::managed(stored.clone(), by.now))
+        stored.map(|stored| lists::managed(stored.clone(), now))
     };
-    let changes = audit::between(wire(was).as_ref(), wire(is).as_ref());
+    audit::between(wire(was).as_ref(), wire(is).as_ref())
+}
+
+/// The change of the date, where it was set before, and all else.
+fn parted(
+    was: Option<&Stored>,
+    is: Option<&Stored>,
+    changes: Vec<Change>,
+) -> (Vec<Change>, Vec<Change>) {
     let is_first_date = match (was, is) {
         (Some(was), Some(_)) => was.row.published_at.is_none(),
         _ => true,

@@ -5,13 +5,13 @@ use diesel::prelude::*;
 use super::places::{is_live, list_again, list_new, write_also_in, write_related, write_terms};
 use super::references::{check_external_id, check_references, check_related, check_slug};
 use super::revise::revise;
-use super::tell::{tell, tell_published};
+use super::tell::{self, tell, tell_published};
 use super::{Act, ArticleRow, DetailsRow, Stored, Writer};
 use crate::articles::limits::TooComplex;
 use crate::articles::rules::{Action, Status, step};
 use crate::articles::text::{MAX_NESTING, Rendered, render, shows_something, title_key};
 use crate::articles::wire::{Edits, Publication};
-use crate::audit::{By, Event};
+use crate::audit::{By, Change, Event};
 use crate::changes::{self, Visible};
 use crate::db::schema::{article_details, articles};
 use crate::db::{Conn, JsonOf, Timestamp};
@@ -71,11 +71,18 @@ pub fn create(
         write_related(conn, id, &stored.related)?;
     }
     write_terms(conn, &stored.row)?;
-    finish(conn, &writer.act, None, &stored)?;
+    let changes = finish(conn, &writer.act, None, &stored)?;
     if is_published {
-        tell_published(conn, by, None, &stored)?;
+        tell_published(conn, by, None, &stored, changes)?;
     } else {
-        tell(conn, by, Event::ArticleCreated, None, Some(&stored))?;
+        tell(
+            conn,
+            by,
+            Event::ArticleCreated,
+            None,
+            Some(&stored),
+            changes,
+        )?;
     }
     Ok(stored)
 }
@@ -167,11 +174,11 @@ fn replace(
     if is.related != was.related {
         write_related(conn, id, &is.related)?;
     }
-    finish(conn, &writer.act, Some(was), &is)?;
+    let changes = finish(conn, &writer.act, Some(was), &is)?;
     if is_published {
-        tell_published(conn, by, Some(was), &is)?;
+        tell_published(conn, by, Some(was), &is, changes)?;
     } else {
-        tell(conn, by, event, Some(was), Some(&is))?;
+        tell(conn, by, event, Some(was), Some(&is), changes)?;
     }
     Ok(is)
 }
@@ -214,20 +221,23 @@ pub(super) fn shows(rendered: &Option<Rendered>) -> bool {
         .is_some_and(|body| shows_something(&body.html, &body.text))
 }
 
-/// What every write of an article ends with: its listings, its revision, the change log.
+/// What every write of an article ends with: its listings, its revision, the change log. What changed
+/// is for the audit log.
 pub(super) fn finish(
     conn: &mut Conn,
     act: &Act,
     was: Option<&Stored>,
     is: &Stored,
-) -> ApiResult<()> {
+) -> ApiResult<Vec<Change>> {
     if was.is_some() {
         list_again(conn, &act.tree, &is.row, &is.also_in)?;
     } else {
         list_new(conn, &act.tree, &is.row, &is.also_in)?;
     }
-    revise(conn, act, was, is)?;
-    log_change(conn, act, was, is)
+    let changes = tell::changes(act.by.now, was, Some(is));
+    revise(conn, act, was, is, &changes)?;
+    log_change(conn, act, was, is)?;
+    Ok(changes)
 }
 
 /// Moves the article to the end of the change log.

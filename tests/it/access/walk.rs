@@ -374,6 +374,7 @@ async fn articles_are_written_by_whom_the_table_names(stage: Stage) {
 async fn articles_are_published_by_whom_the_table_names(stage: Stage) {
     let content = [
         Permission::Publish,
+        Permission::Preview,
         Permission::ReadContent,
         Permission::WriteSections,
     ];
@@ -415,6 +416,7 @@ async fn the_table_and_the_document_name_the_same(_: Stage) {
         match permission {
             Permission::WriteContent
             | Permission::Publish
+            | Permission::Preview
             | Permission::ReadContent
             | Permission::WriteSections
             | Permission::ReadHits

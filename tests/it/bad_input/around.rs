@@ -163,7 +163,7 @@ fn conditioned(desk: &Desk, route: &Route, value: &[u8]) -> Request {
 async fn a_malformed_if_match_is_refused(stage: Stage) {
     let desk = Desk::open(&stage, &[]).await;
     let routes = conditional(&desk).await;
-    assert_eq!(routes.len(), 18);
+    assert_eq!(routes.len(), 20);
     for route in routes {
         let values: [&[u8]; 14] = [
             b"1",

@@ -81,7 +81,7 @@ async fn an_end_that_is_past_or_far_is_refused(stage: Stage) {
     shown(&app, &good).await;
 }
 
-async fn whoever_reads_the_draft_makes_the_link(stage: Stage) {
+async fn whoever_writes_the_draft_makes_the_link(stage: Stage) {
     let app = stage.app().await;
     let section = app.admin().section("港口", json!({})).await;
     let other = app.admin().section("山野", json!({})).await;
@@ -102,15 +102,24 @@ async fn whoever_reads_the_draft_makes_the_link(stage: Stage) {
     let made = made.json(&draft).send().await.ok(201);
     let id = made["id"].as_i64().expect("an id");
     let make = async |token: &str| app.with(token, Method::POST, &making(id)).send().await;
-    for who in [&author, &editor, &viewer, &reads] {
+    for who in [&author, &editor, &writes] {
         let link = token_of(&make(who).await.ok(201));
         assert_eq!(shown(&app, &link).await["id"], id);
     }
-    let good = link(&app, id).await;
     for who in [&colleague, &stranger] {
         make(who).await.problem(404, "not_found");
     }
-    make(&writes).await.problem(403, "forbidden");
+    for who in [&viewer, &reads] {
+        make(who).await.problem(403, "forbidden");
+    }
+    // Also what is in review, which its author can't change.
+    let submit = app.with(&author, Method::POST, &format!("{}/submit", one(id)));
+    submit.send().await.ok(200);
+    make(&author).await.ok(201);
+    let good = link(&app, id).await;
+    let stale = app.with(&editor, Method::POST, &making(id));
+    let stale = stale.header("if-match", "\"1\"").send().await;
+    stale.problem(412, "version_mismatch");
     let anonymous = app.request(Method::POST, &making(id)).send().await;
     anonymous.problem(401, "unauthorized");
     shown(&app, &good).await;
@@ -197,7 +206,7 @@ crate::facts![
     the_address_and_the_time_are_settings,
     the_end_may_be_asked_for,
     an_end_that_is_past_or_far_is_refused,
-    whoever_reads_the_draft_makes_the_link,
+    whoever_writes_the_draft_makes_the_link,
     there_is_none_of_what_is_in_the_trash,
     the_audit_log_tells_of_it_without_the_token,
     a_link_changes_nothing_that_readers_or_editors_see,

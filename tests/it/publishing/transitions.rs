@@ -220,7 +220,7 @@ impl Cast {
                 let version = before["version"].as_i64().expect("a version") + 1;
                 assert_eq!(after["version"], version, "{name}");
                 if action != "trash" {
-                    assert_eq!(answer.json, after.json, "{name}");
+                    assert_eq!(answer.resource(), after.json, "{name}");
                 }
                 let kept = revision(&self.app, id, version);
                 assert_eq!(kept.status, to, "{name}");

@@ -166,6 +166,15 @@ impl Answer {
         String::from_utf8(self.body.clone()).expect("UTF-8")
     }
 
+    /// The resource that the answer has, without what publishing tells beside it.
+    pub fn resource(&self) -> Value {
+        let mut resource = self.json.clone();
+        if let Some(members) = resource.as_object_mut() {
+            members.remove("warnings");
+        }
+        resource
+    }
+
     /// The ids of a list's items.
     pub fn ids(&self) -> Vec<i64> {
         self.each("id")

@@ -232,6 +232,49 @@ async fn who_may_no_longer_write_is_given_nothing(stage: Stage) {
         .problem(403, "forbidden");
 }
 
+async fn who_may_less_is_not_given_what_it_was_given_before(stage: Stage) {
+    let app = stage.app().await;
+    let admin = app.admin();
+    let (port, fishery) = (
+        admin.section("港口", json!({})).await,
+        admin.section("渔场", json!({"visible": false})).await,
+    );
+    let there = json!({"sections": [port, fishery]});
+    let (id, key) = app.api_key(&["content:write"], there).await;
+    let body = draft(fishery, "晨渡");
+    post_as(&app, &key, "k", ARTICLES, &body).await.ok(201);
+    post_as(&app, &key, "k", ARTICLES, &body).await.ok(201);
+    let narrowed = json!({"sections": [port]});
+    let path = format!("/v1/admin/api-keys/{id}");
+    admin.patch(&path, narrowed).await.ok(200);
+    let again = post_as(&app, &key, "k", ARTICLES, &body).await;
+    let again = again.problem(403, "forbidden");
+    assert!(!again.text().contains("晨渡"), "{again}");
+    assert_eq!(articles(&app).await, 1);
+}
+
+/// Hits that are faulty are limited by nothing: no answer to them is kept.
+async fn a_faulty_hit_keeps_no_key(stage: Stage) {
+    let app = stage.app().await;
+    let section = app.admin().section("港口", json!({})).await;
+    let id = app.admin().article("晨渡", section, json!({})).await;
+    let one = format!("/v1/articles/{id}/hits");
+    let good = json!({"hits": [{"article_id": id, "hit_id": "a"}]});
+    for (path, bad, good) in [
+        (one.as_str(), json!({"client": "x"}), json!({})),
+        ("/v1/hits", json!({"hits": []}), good),
+    ] {
+        let refused = post(&app, "k", path, &bad).await;
+        refused.problem(422, "validation_failed");
+        assert!(kept(&app).is_empty());
+        post(&app, path, path, &good).await.ok(200);
+        let mut conn = app.connect();
+        diesel::delete(lanmu::db::schema::idempotency_keys::table)
+            .execute(&mut conn)
+            .expect("it is emptied");
+    }
+}
+
 async fn a_refusal_is_given_again_once_its_cause_is_gone(stage: Stage) {
     let app = stage.app().await;
     let admin = app.admin();
@@ -285,7 +328,6 @@ async fn a_refused_body_has_used_its_key(stage: Stage) {
     let id = admin.article("晨渡", section, json!({})).await;
     let bulk = format!("{ARTICLES}/bulk");
     let act = |action: &str| format!("{ARTICLES}/{id}/{action}");
-    let hits = json!({"hits": [{"article_id": id, "hit_id": "a"}]});
     for (number, (path, bad, good)) in [
         (ARTICLES.to_owned(), json!({}), draft(section, "夜渡")),
         (act("publish"), json!({"expires_at": "x"}), json!({})),
@@ -294,12 +336,6 @@ async fn a_refused_body_has_used_its_key(stage: Stage) {
         (act("reorder"), json!({}), json!({"position": 0})),
         (bulk, json!({}), json!({"action": "trash", "ids": [id]})),
         (SECTIONS.to_owned(), json!({}), json!({"name": "渔场"})),
-        (
-            format!("/v1/articles/{id}/hits"),
-            json!({"client": "x"}),
-            json!({}),
-        ),
-        ("/v1/hits".to_owned(), json!({"hits": []}), hits),
     ]
     .into_iter()
     .enumerate()
@@ -798,6 +834,8 @@ crate::facts![
     a_key_stands_for_one_request,
     each_caller_has_its_own_keys,
     who_may_no_longer_write_is_given_nothing,
+    who_may_less_is_not_given_what_it_was_given_before,
+    a_faulty_hit_keeps_no_key,
     a_refusal_is_given_again_once_its_cause_is_gone,
     a_refused_body_has_used_its_key,
     what_can_be_mended_keeps_its_key,
