@@ -394,7 +394,9 @@ async fn what_is_asked_all_the_time_walks_little(stage: Stage) {
         let rows = watch.take();
         let rows = rows.iter().find(|sql| sql.contains("changes.op <> 'none'"));
         let steps = plan(&mut conn, rows.expect("it is asked"));
-        assert!(steps.contains("changes_public"), "{query}\n{steps}");
+        let indexes = ["changes_public", "changes_pkey", "PRIMARY KEY (rowid>?)"];
+        let walks_in_order = indexes.iter().any(|index| steps.contains(index));
+        assert!(walks_in_order, "{query}\n{steps}");
         assert!(!steps.contains("TEMP B-TREE"), "{query}\n{steps}");
         assert!(!steps.contains("Sort Key"), "{query}\n{steps}");
     }

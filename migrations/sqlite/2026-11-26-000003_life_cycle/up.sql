@@ -8,7 +8,8 @@ UPDATE articles SET ended_at = strftime('%Y-%m-%d %H:%M:%f', 'now') || '000' WHE
 
 -- What the ticker looks for: see articles::due.
 CREATE INDEX articles_scheduled ON articles (published_at) WHERE status = 'scheduled';
-CREATE INDEX articles_ending ON articles (expires_at) WHERE status IN ('scheduled', 'published');
+CREATE INDEX articles_ending ON articles (expires_at)
+    WHERE status IN ('scheduled', 'published') AND expires_at IS NOT NULL;
 CREATE INDEX articles_expired ON articles (expires_at) WHERE status = 'archived' AND ended_at IS NOT NULL;
 CREATE INDEX articles_trashed ON articles (ended_at) WHERE status = 'trashed';
 CREATE INDEX articles_position ON articles (section_id, position) WHERE position IS NOT NULL;

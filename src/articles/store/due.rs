@@ -37,7 +37,8 @@ pub fn due_ids(conn: &mut Conn, now: Timestamp, limit: i64) -> QueryResult<Vec<i
     let sql = format!(
         "SELECT id FROM articles WHERE status = 'scheduled' AND published_at <= {at} \
          UNION ALL SELECT id FROM articles \
-           WHERE status IN ('scheduled', 'published') AND expires_at <= {at} \
+           WHERE status IN ('scheduled', 'published') AND expires_at IS NOT NULL \
+             AND expires_at <= {at} \
          UNION ALL SELECT id FROM articles WHERE dated_at > {ahead} AND status = 'published' \
          UNION ALL SELECT id FROM articles \
            WHERE status = 'archived' AND ended_at IS NOT NULL AND expires_at > {ahead} \
