@@ -83,7 +83,7 @@ async fn each_step_of_an_article_is_told_once(stage: Stage) {
     assert_eq!(replica.hear(&app).await, [upsert]);
     assert_eq!(replica.content.articles[&id]["title"], "昼渡");
     admin.delete(&one).await.ok(204);
-    assert_eq!(replica.hear(&app).await, [delete.clone()]);
+    assert_eq!(replica.hear(&app).await, [delete.as_str()]);
     admin.delete(&format!("{one}?permanent=true")).await.ok(204);
     assert_eq!(replica.hear(&app).await, [delete]);
     // Who comes now has nothing to forget.
