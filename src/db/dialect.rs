@@ -261,6 +261,45 @@ pub fn skip_locked(conn: &Conn) -> &'static str {
     }
 }
 
+/// Where a sequence of ids stands.
+#[derive(Debug, QueryableByName)]
+pub struct Sequence {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    last_value: i64,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    is_called: bool,
+}
+
+/// The sequences that ids of articles and sections come from: PostgreSQL doesn't undo them with the
+/// transaction, SQLite does.
+pub fn id_sequences(conn: &mut Conn) -> QueryResult<Vec<Sequence>> {
+    match conn {
+        Conn::Sqlite(_) => Ok(Vec::new()),
+        Conn::Pg(pg) => diesel::sql_query(
+            "SELECT 'articles_id_seq' AS name, last_value, is_called FROM articles_id_seq \
+             UNION ALL SELECT 'sections_id_seq', last_value, is_called FROM sections_id_seq",
+        )
+        .load(pg),
+    }
+}
+
+/// Puts the sequences back to where they stood. Only while the lock of content writers is held:
+/// nobody else takes ids from them then.
+pub fn put_back(conn: &mut Conn, sequences: &[Sequence]) -> QueryResult<()> {
+    for Sequence {
+        name,
+        last_value,
+        is_called,
+    } in sequences
+    {
+        let sql = format!("SELECT setval('{name}', {last_value}, {is_called})");
+        diesel::sql_query(sql).execute(conn)?;
+    }
+    Ok(())
+}
+
 /// An instant as a literal of the database's own, for statements made of numbers and instants.
 pub fn instant(conn: &Conn, at: Timestamp) -> String {
     let text = at.utc().format("%Y-%m-%d %H:%M:%S%.6f");

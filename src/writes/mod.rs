@@ -16,7 +16,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use crate::app::App;
 use crate::auth::{Caller, Identity};
-use crate::db::{Conn, DbError, Timestamp};
+use crate::db::{Conn, DbError, Timestamp, dialect};
 use crate::error::{ApiError, ApiResult, Code, Fault, FaultCode};
 use crate::http::body::BodyDigest;
 use crate::http::params::{FromParams, Reader};
@@ -300,9 +300,16 @@ where
 {
     let tried = app
         .db
-        .write(move |conn| match work(conn) {
-            Ok(answer) => Err::<(), _>(Undone::Tried(answer)),
-            Err(error) => Err(Undone::Failed(error)),
+        .write(move |conn| {
+            let sequences = dialect::id_sequences(conn)?;
+            match work(conn) {
+                Ok(answer) => {
+                    // Not even an id is used up.
+                    dialect::put_back(conn, &sequences)?;
+                    Err::<(), _>(Undone::Tried(answer))
+                }
+                Err(error) => Err(Undone::Failed(error)),
+            }
         })
         .await;
     match tried {

@@ -359,7 +359,7 @@ async fn what_can_be_mended_keeps_its_key(stage: Stage) {
     let later = format!("{ARTICLES}/{}/submit", id + 1);
     let submitted = post(&app, "404", &later, &Value::Null).await;
     submitted.problem(404, "not_found");
-    // On PostgreSQL an id is used up by a try; none was made here.
+    // A refusal uses no id up.
     assert_eq!(admin.draft("夜渡", section, json!({})).await, id + 1);
     post(&app, "404", &later, &Value::Null).await.ok(200);
     // 412
