@@ -42,8 +42,15 @@ impl IfMatch {
         Ok(self)
     }
 
-    /// Reads the header. A fault where it is neither `*` nor entity tags.
-    pub fn read(req: &HttpRequest) -> Result<Self, Fault> {
+    /// Reads the header; what is neither `*` nor entity tags is reported with the other faults.
+    pub fn read(req: &HttpRequest, reader: &mut Reader) -> Self {
+        Self::parse(req).unwrap_or_else(|fault| {
+            reader.report(fault);
+            Self::Absent
+        })
+    }
+
+    fn parse(req: &HttpRequest) -> Result<Self, Fault> {
         let values = req
             .headers()
             .get_all(IF_MATCH)
@@ -117,10 +124,7 @@ impl<T: FromParams> FromRequest for Conditional<T> {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let mut reader = Reader::of(req);
         let query = T::from_params(&mut reader);
-        let if_match = IfMatch::read(req).unwrap_or_else(|fault| {
-            reader.report(fault);
-            IfMatch::Absent
-        });
+        let if_match = IfMatch::read(req, &mut reader);
         ready(reader.finish().map(|()| Self { query, if_match }))
     }
 }
@@ -131,7 +135,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     fn read(value: &str) -> Result<IfMatch, Fault> {
-        IfMatch::read(
+        IfMatch::parse(
             &TestRequest::default()
                 .insert_header((IF_MATCH, value))
                 .to_http_request(),

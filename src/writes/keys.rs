@@ -62,7 +62,7 @@ struct Stored {
 
 /// An outcome.
 #[derive(Debug, Serialize, Deserialize)]
-enum Kept {
+pub enum Kept {
     /// An answer.
     Answer(Answer),
     /// An error: 409 or 422.
@@ -142,20 +142,7 @@ fn in_flight() -> ApiError {
 }
 
 /// Keeps the outcome of claimed work. 409 where the claim ran out and a twin has taken over.
-pub fn keep(conn: &mut Conn, claim: &Claim, answer: &ApiResult<Answer>) -> ApiResult<()> {
-    let kept = match answer {
-        Ok(answer) => Kept::Answer(answer.clone()),
-        Err(error) => Kept::Error(kept_error(error)),
-    };
-    store(conn, claim, kept)
-}
-
-/// The same for an error that was described before.
-pub fn keep_error(conn: &mut Conn, claim: &Claim, error: KeptError) -> ApiResult<()> {
-    store(conn, claim, Kept::Error(error))
-}
-
-fn store(conn: &mut Conn, claim: &Claim, kept: Kept) -> ApiResult<()> {
+pub fn keep(conn: &mut Conn, claim: &Claim, kept: Kept) -> ApiResult<()> {
     let own = table::table
         .find((&claim.caller, &claim.key))
         .filter(table::claim.eq(&claim.claim))

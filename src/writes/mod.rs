@@ -18,12 +18,12 @@ use crate::app::App;
 use crate::auth::{Caller, Identity};
 use crate::db::{Conn, DbError, Timestamp, dialect};
 use crate::error::{ApiError, ApiResult, Code, Fault, FaultCode};
-use crate::http::body::BodyDigest;
+use crate::http::body::{BodyDigest, IDEMPOTENCY_KEY};
 use crate::http::params::{FromParams, Reader};
 use crate::http::precondition::IfMatch;
 
 pub use answer::Answer;
-use keys::{Claim, Found};
+use keys::{Claim, Found, Kept};
 
 /// The longest `Idempotency-Key`, in characters.
 const MAX_KEY: usize = 255;
@@ -50,10 +50,7 @@ impl<T: FromParams> FromRequest for Asked<T> {
         let mut reader = Reader::of(req);
         let query = T::from_params(&mut reader);
         let dry_run = reader.boolean("dry_run").unwrap_or(false);
-        let if_match = IfMatch::read(req).unwrap_or_else(|fault| {
-            reader.report(fault);
-            IfMatch::Absent
-        });
+        let if_match = IfMatch::read(req, &mut reader);
         let keyed = Keyed::read(req, &mut reader);
         ready(reader.finish().map(|()| Self {
             query,
@@ -116,10 +113,7 @@ impl Owner {
 
 /// The `Idempotency-Key` of a `POST`, if it has one.
 #[derive(Debug)]
-pub struct Keyed {
-    key: Option<String>,
-    req: HttpRequest,
-}
+pub struct Keyed(Option<(String, HttpRequest)>);
 
 /// The operation has no parameters of its own.
 impl FromRequest for Keyed {
@@ -142,21 +136,11 @@ pub enum Lane {
     Hits,
 }
 
-/// The header's name.
-pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
 impl Keyed {
     fn read(req: &HttpRequest, reader: &mut Reader) -> Self {
-        let nothing = |req: &HttpRequest| Self {
-            key: None,
-            req: req.clone(),
-        };
-        if *req.method() != Method::POST {
-            return nothing(req);
-        }
         let mut values = req.headers().get_all(IDEMPOTENCY_KEY);
-        let Some(value) = values.next() else {
-            return nothing(req);
+        let Some(value) = values.next().filter(|_| *req.method() == Method::POST) else {
+            return Self(None);
         };
         let text = value.to_str().unwrap_or_default().trim();
         let is_key =
@@ -169,15 +153,12 @@ impl Keyed {
                 detail,
             ));
         }
-        Self {
-            key: Some(text.to_owned()),
-            req: req.clone(),
-        }
+        Self(Some((text.to_owned(), req.clone())))
     }
 
     /// Whether there is one.
     pub fn is_given(&self) -> bool {
-        self.key.is_some()
+        self.0.is_some()
     }
 
     /// Runs the work, or gives the first answer again. `owner` says whose key it is.
@@ -191,36 +172,36 @@ impl Keyed {
     where
         F: FnOnce(&mut Conn) -> ApiResult<Answer> + Send + 'static,
     {
-        let Some(key) = self.key.clone() else {
+        let Some((key, req)) = &self.0 else {
             return Ok(in_lane(app, lane, work).await?.send());
         };
-        let (app, request) = (app.clone(), self.fingerprint());
-        let claim = Claim::new(owner, key, request);
+        let app = app.clone();
+        let claim = Claim::new(owner, key.clone(), fingerprint(req));
         // It goes on when the client has gone: what is claimed is also answered or released.
         let whole = actix_web::rt::spawn(async move { claimed(app, lane, claim, work).await });
         whole
             .await
             .map_err(|_| ApiError::Internal("a write was cut off".to_owned()))?
     }
+}
 
-    /// The SHA-256 of what is asked: method, path, query, condition and body.
-    fn fingerprint(&self) -> Vec<u8> {
-        let mut context = Context::new(&SHA256);
-        let extensions = self.req.extensions();
-        let body = extensions.get::<BodyDigest>().map(|digest| digest.0);
-        let condition = self.req.headers().get("if-match");
-        for part in [
-            self.req.method().as_str().as_bytes(),
-            self.req.path().as_bytes(),
-            self.req.query_string().as_bytes(),
-            condition.map(|value| value.as_bytes()).unwrap_or_default(),
-            body.as_ref().map(<[u8; 32]>::as_slice).unwrap_or_default(),
-        ] {
-            context.update(&part.len().to_be_bytes());
-            context.update(part);
-        }
-        context.finish().as_ref().to_vec()
+/// The SHA-256 of what is asked: method, path, query, condition and body.
+fn fingerprint(req: &HttpRequest) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    let extensions = req.extensions();
+    let body = extensions.get::<BodyDigest>().map(|digest| digest.0);
+    let condition = req.headers().get("if-match");
+    for part in [
+        req.method().as_str().as_bytes(),
+        req.path().as_bytes(),
+        req.query_string().as_bytes(),
+        condition.map(|value| value.as_bytes()).unwrap_or_default(),
+        body.as_ref().map(<[u8; 32]>::as_slice).unwrap_or_default(),
+    ] {
+        context.update(&part.len().to_be_bytes());
+        context.update(part);
     }
+    context.finish().as_ref().to_vec()
 }
 
 /// Claims the key, works and keeps the answer.
@@ -239,7 +220,7 @@ where
     let own = claim.clone();
     let worked = in_lane(&app, lane, move |conn| {
         let answer = work(conn)?;
-        keys::keep(conn, &own, &Ok(answer.clone()))?;
+        keys::keep(conn, &own, Kept::Answer(answer.clone()))?;
         Ok(answer)
     });
     let error = match worked.await {
@@ -248,13 +229,13 @@ where
     };
     let is_kept = matches!(error.code().status().as_u16(), 409 | 422)
         && error.code() != Code::IdempotencyInFlight;
-    let kept = is_kept.then(|| keys::kept_error(&error));
+    let kept = is_kept.then(|| Kept::Error(keys::kept_error(&error)));
     let done = in_lane(&app, lane, move |conn| {
         if let Some(answer) = keys::own_answer(conn, &claim)? {
             return Ok(Some(answer));
         }
         match kept {
-            Some(kept) => keys::keep_error(conn, &claim, kept)?,
+            Some(kept) => keys::keep(conn, &claim, kept)?,
             None => keys::release(conn, &claim)?,
         }
         Ok(None)

@@ -1,14 +1,13 @@
 //! One action on many articles.
 
-use std::sync::Arc;
-
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
 use diesel::Connection;
 
-use super::checked_update;
+use super::{checked_released, checked_update};
 use crate::app::App;
 use crate::articles::rules::Action;
 use crate::articles::store::{self, Stored, Writer};
@@ -219,15 +218,13 @@ fn apply(
         Each::Move(_) | Each::Tag { .. } | Each::Trash => Permission::WriteContent,
     };
     let was = writer.find(conn, needed, id)?;
-    let (act, status) = (&writer.act, was.row.status_at(writer.act.by.now));
+    let act = &writer.act;
     let mut edits = was.edits(locale);
     match each {
         Each::Publish(publication) => return store::publish(conn, &was, *publication, act),
         Each::Unpublish => return store::take(conn, &was, Action::Unpublish, act),
         Each::Trash => {
-            if status.is_released() {
-                writer.check(Permission::Publish)?;
-            }
+            checked_released(writer, &was)?;
             return store::take(conn, &was, Action::Trash, act);
         }
         Each::Move(section_id) => {

@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use actix_web::{HttpResponse, delete, get, patch, post};
 use utoipa::IntoParams;
 
-use super::{checked_publication, checked_update, created, saved};
+use super::{checked_publication, checked_released, checked_update, created, saved};
 use crate::app::App;
 use crate::articles::rules::Action;
 use crate::articles::store::{self, Writer};
@@ -210,9 +210,10 @@ pub async fn delete(
         let caller = caller.again(conn, now)?;
         let writer = Writer::new(conn, caller, checker, now)?;
         let was = writer.find(conn, Permission::WriteContent, id)?;
-        if permanent || was.row.status_at(now).is_released() {
+        if permanent {
             writer.check(Permission::Publish)?;
         }
+        checked_released(&writer, &was)?;
         if_match.check(was.row.version)?;
         let shown = if permanent {
             store::delete(conn, &was, &writer.act)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, put};
 
-use super::{checked_publication, created, saved};
+use super::{checked_publication, checked_released, created, saved};
 use crate::app::App;
 use crate::articles::rules::Status;
 use crate::articles::store::{self, Stored, Writer};
@@ -88,9 +88,7 @@ pub async fn put_external(
             }
             found => found?,
         };
-        if was.row.status_at(now).is_released() {
-            writer.check(Permission::Publish)?;
-        }
+        checked_released(&writer, &was)?;
         if_match.check(was.row.version)?;
         keep_date(&writer, &was, &mut edits, publication)?;
         saved(

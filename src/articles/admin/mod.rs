@@ -51,8 +51,16 @@ fn checked_publication(
 /// Checks that the writer may change the article so: what is public, and when anything is to be, is
 /// for those who may publish.
 pub(super) fn checked_update(writer: &Writer, was: &Stored, edits: &Edits) -> ApiResult<()> {
-    let moves_date = edits.published_at != was.row.published_at;
-    if was.row.status_at(writer.act.by.now).is_released() || moves_date {
+    if edits.published_at != was.row.published_at {
+        writer.check(Permission::Publish)?;
+    }
+    checked_released(writer, was)
+}
+
+/// Checks that the writer may touch the article as it is: what is public, or is to be, is for those who
+/// may publish.
+fn checked_released(writer: &Writer, was: &Stored) -> ApiResult<()> {
+    if was.row.status_at(writer.act.by.now).is_released() {
         writer.check(Permission::Publish)?;
     }
     Ok(())

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use crate::articles::rules::Status;
-use crate::audit::{self, Change, Entry, Event, Resource};
+use crate::audit::{self, Actor, Change, Entry, Event, Resource};
 use crate::db::schema::articles;
 use crate::db::{Conn, Timestamp, dialect};
 use crate::error::{ApiResult, Code};
@@ -73,7 +73,7 @@ pub fn settle_due(conn: &mut Conn, ids: &[i64], now: Timestamp) -> ApiResult<usi
 /// Writes down what time has made of an article, as the service's own doing: its version, which is
 /// of what people write, stays. Each step is an event of its own.
 pub(super) fn settle(conn: &mut Conn, mut stored: Stored, act: &Act) -> ApiResult<Stored> {
-    let (of_time, now) = (act_of_time(act), act.by.now);
+    let now = act.by.now;
     while let Some((to, event)) = next_step(&stored, now) {
         let was = stored.clone();
         stored.row.status = to.as_str().to_owned();
@@ -87,19 +87,12 @@ pub(super) fn settle(conn: &mut Conn, mut stored: Stored, act: &Act) -> ApiResul
             ))
             .execute(conn)?;
         list_again(conn, &act.tree, &stored.row, &stored.also_in)?;
-        log_change(conn, &of_time, Some(&was), &stored)?;
+        log_change(conn, now, Some(&was), &stored)?;
         let change = Change::new("status", was.row.status, to.as_str());
         let entry = Entry::new(event, Resource::Article, stored.row.id).with(vec![change]);
-        audit::record(conn, &of_time.by, entry)?;
+        audit::record(conn, &Actor::system().at(now), entry)?;
     }
     Ok(stored)
-}
-
-fn act_of_time(act: &Act) -> Act {
-    Act {
-        by: audit::Actor::system().at(act.by.now),
-        ..act.clone()
-    }
 }
 
 /// The step that time has made since the state was written, and what it is called.

@@ -6,7 +6,6 @@ use super::tell::{self, tell};
 use super::write::{derive, finish, release};
 use super::{Act, Stored};
 use crate::articles::rules::{Action, Status, step};
-use crate::articles::text::shows_something;
 use crate::articles::wire::Publication;
 use crate::audit::{Change, Event};
 use crate::changes::{self, Visible};
@@ -29,10 +28,7 @@ pub fn publish(
     stored.row.status = stored.row.status_at(now).as_str().to_owned();
     stored.row.expires_at = stored.row.expires_at.filter(|end| *end > now);
     stored.row.ended_at = None;
-    let shows = match (&stored.details.html, &stored.details.text) {
-        (Some(html), Some(text)) => shows_something(html, text),
-        _ => false,
-    };
+    let shows = stored.details.shows();
     let mut check = Check::default();
     release(&mut check, &mut stored.row, Some(publication), shows, now)?;
     act.check(&mut check, Some(was), &stored);

@@ -17,6 +17,7 @@ use diesel::prelude::*;
 use crate::articles::check::Checker;
 use crate::articles::permit;
 use crate::articles::rules::Status;
+use crate::articles::text::shows_something;
 use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Seo, Source};
 use crate::audit::{Actor, By};
 use crate::auth::{Caller, Permission};
@@ -121,6 +122,14 @@ pub struct DetailsRow {
     pub source: Option<String>,
     pub html: Option<String>,
     pub text: Option<String>,
+}
+
+impl DetailsRow {
+    /// Whether there is a body that shows anything.
+    fn shows(&self) -> bool {
+        let body = self.html.as_ref().zip(self.text.as_ref());
+        body.is_some_and(|(html, text)| shows_something(html, text))
+    }
 }
 
 /// A whole article as it is stored.

@@ -1,12 +1,11 @@
 //! Every save of an article is kept as a revision.
 
 use diesel::prelude::*;
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::articles::lists;
 use crate::articles::rules::Status;
-use crate::audit::{self, ActorKind, By, Change};
+use crate::audit::{self, By, Change};
 use crate::db::schema::revisions;
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult};
@@ -65,34 +64,26 @@ fn insert(
     stored: &Stored,
 ) -> ApiResult<()> {
     let actor = &by.actor;
-    let is_known = actor.kind != ActorKind::System;
+    let shown = lists::managed(stored.clone(), by.now);
+    let content = serde_json::to_value(&shown).map_err(|e| ApiError::Internal(e.to_string()))?;
     let row = NewRevision {
         article_id: stored.row.id,
         version: stored.row.version,
         at,
         actor: actor.kind.as_str(),
-        actor_id: actor.id.filter(|_| is_known),
+        actor_id: actor.id,
         actor_name: actor.name.as_deref(),
         note,
         status: stored.row.status_at(by.now).as_str(),
         kept: true,
         changed: JsonOf(changed),
-        content: JsonOf(content(stored, by.now)?),
+        // The article as management shows it.
+        content: JsonOf(content),
     };
     diesel::insert_into(revisions::table)
         .values(&row)
         .execute(conn)?;
     Ok(())
-}
-
-/// The article as management shows it.
-fn content(stored: &Stored, now: Timestamp) -> ApiResult<Value> {
-    let shown = lists::managed(stored.clone(), now);
-    to_value(&shown)
-}
-
-fn to_value<T: Serialize>(value: &T) -> ApiResult<Value> {
-    serde_json::to_value(value).map_err(|e| ApiError::Internal(e.to_string()))
 }
 
 fn has(conn: &mut Conn, id: i64, version: i64) -> QueryResult<bool> {

@@ -9,7 +9,7 @@ use super::tell::{self, tell, tell_published};
 use super::{Act, ArticleRow, DetailsRow, Stored, Writer};
 use crate::articles::limits::TooComplex;
 use crate::articles::rules::{Action, Status, step};
-use crate::articles::text::{MAX_NESTING, Rendered, render, shows_something, title_key};
+use crate::articles::text::{MAX_NESTING, Rendered, render, title_key};
 use crate::articles::wire::{Edits, Publication};
 use crate::audit::{By, Change, Event};
 use crate::changes::{self, Visible};
@@ -35,10 +35,11 @@ pub fn create(
     check_related(conn, &mut check, &edits, writer, None)?;
     let (rendered, is_published) = (rendered(&mut check, &edits, None), publication.is_some());
     let mut row = new_row(&edits, rendered.as_ref(), by);
-    release(&mut check, &mut row, publication, shows(&rendered), by.now)?;
+    let details = details_row(0, &edits, rendered);
+    release(&mut check, &mut row, publication, details.shows(), by.now)?;
     let mut stored = Stored {
         row,
-        details: details_row(0, &edits, rendered),
+        details,
         also_in: edits.also_in.clone(),
         related: edits.related.clone(),
     };
@@ -140,10 +141,11 @@ fn replace(
         ..new_row(&edits, rendered.as_ref(), by)
     };
     let is_published = publication.is_some();
-    release(&mut check, &mut row, publication, shows(&rendered), now)?;
+    let details = details_row(id, &edits, rendered);
+    release(&mut check, &mut row, publication, details.shows(), now)?;
     let mut is = Stored {
         row,
-        details: details_row(id, &edits, rendered),
+        details,
         also_in: edits.also_in,
         related: edits.related,
     };
@@ -214,13 +216,6 @@ fn rendered(check: &mut Check, edits: &Edits, was: Option<&Stored>) -> Option<Re
     }
 }
 
-/// Whether a body shows anything.
-pub(super) fn shows(rendered: &Option<Rendered>) -> bool {
-    rendered
-        .as_ref()
-        .is_some_and(|body| shows_something(&body.html, &body.text))
-}
-
 /// What every write of an article ends with: its listings, its revision, the change log. What changed
 /// is for the audit log.
 pub(super) fn finish(
@@ -236,22 +231,20 @@ pub(super) fn finish(
     }
     let changes = tell::changes(act.by.now, was, Some(is));
     revise(conn, act, was, is, &changes)?;
-    log_change(conn, act, was, is)?;
+    log_change(conn, act.by.now, was, is)?;
     Ok(changes)
 }
 
 /// Moves the article to the end of the change log.
 pub(super) fn log_change(
     conn: &mut Conn,
-    act: &Act,
+    now: Timestamp,
     was: Option<&Stored>,
     is: &Stored,
-) -> ApiResult<()> {
-    let now = act.by.now;
+) -> QueryResult<()> {
     let was_public = was.is_some_and(|was| was.row.is_public_at(now));
     let visible = Visible::from(was_public, is.row.is_public_at(now));
-    changes::record(conn, Resource::Article, &[(is.row.id, visible)], now)?;
-    Ok(())
+    changes::record(conn, Resource::Article, &[(is.row.id, visible)], now)
 }
 
 /// The row of these members, but for the slug.
