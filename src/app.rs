@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use prometheus_client::registry::Registry;
 use thiserror::Error;
 
 use crate::articles::check::Checker;
@@ -12,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::db::{Db, DbError};
 use crate::error::ApiError;
-use crate::hits::Salts;
+use crate::hits::Engine;
 use crate::limits::Limits;
 
 /// The service's shared parts; cheap to clone.
@@ -32,8 +33,10 @@ pub struct App {
     pub checker: Arc<Checker>,
     /// The pool that checks passwords.
     pub passwords: Passwords,
-    /// The salts of visitor hashes.
-    pub salts: Salts,
+    /// The hit engine.
+    pub hits: Engine,
+    /// What `/metrics` tells.
+    pub metrics: Arc<Registry>,
     /// How much one client may ask for.
     pub limits: Limits,
 }
@@ -100,6 +103,8 @@ impl App {
         };
         let renderer = Renderer::new(config.db_wait);
         let limits = Limits::new(config.rates, &clock);
+        let mut metrics = Registry::default();
+        let hits = Engine::new(config.hits_queue, &mut metrics);
         Ok(Self {
             config: Arc::new(config),
             db,
@@ -108,7 +113,8 @@ impl App {
             renderer,
             checker: Arc::new(checker),
             passwords: Passwords::new()?,
-            salts: Salts::default(),
+            hits,
+            metrics: Arc::new(metrics),
             limits,
         })
     }

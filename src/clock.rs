@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, Offset, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
 use crate::db::Timestamp;
@@ -73,6 +75,27 @@ impl SiteZone {
     /// The first instant after the site's day.
     pub fn end_of_day(self, day: NaiveDate) -> Timestamp {
         self.start_of_day(day.checked_add_days(Days::new(1)).unwrap_or(day))
+    }
+
+    /// The first instant of the hour on the site's clocks.
+    pub fn start_of_hour(self, at: Timestamp) -> Timestamp {
+        const HOUR: i64 = 3_600_000;
+        let offset = at.utc().with_timezone(&self.0).offset().fix();
+        let offset = i64::from(offset.local_minus_utc()) * 1000;
+        let local = at.millis() + offset;
+        Timestamp::from_millis(local - local.rem_euclid(HOUR) - offset).unwrap_or(at)
+    }
+
+    /// The first instants of so many hours on the site's clocks, the last that of this instant.
+    pub fn hours_until(self, at: Timestamp, number: i64) -> Vec<Timestamp> {
+        let mut hours = Vec::new();
+        let mut hour = self.start_of_hour(at);
+        for _ in 0..number {
+            hours.push(hour);
+            hour = self.start_of_hour(hour.plus_seconds(-1));
+        }
+        hours.reverse();
+        hours
     }
 
     /// The site's months, from that of this instant on.

@@ -9,7 +9,7 @@ use thiserror::Error;
 use url::Url;
 
 use crate::clock::SiteZone;
-use crate::db::{DbSettings, DbUrl};
+use crate::db::{DbSettings, DbUrl, HitsSync};
 
 /// A setting that can't be used: its name and how to mend it, in one line.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -46,6 +46,17 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// `LANMU_HIT_WINDOW`; zero: every view counts.
     pub hit_window: Duration,
+    /// `LANMU_HITS_QUEUE`: how many hits may wait to be written.
+    pub hits_queue: usize,
+    /// `LANMU_HITS_SYNC`: when hits are on SQLite's disk.
+    pub hits_sync: HitsSync,
+    /// `LANMU_HITS_FOLD_MS`: how often hits of the log are folded into the ledger; `None`: never, by
+    /// this node.
+    pub hits_fold: Option<Duration>,
+    /// `LANMU_HITS_DAYS`: how long days are kept before they become months; `None`: for good.
+    pub hits_days: Option<i64>,
+    /// `LANMU_HITS_MONTHS`: how long months are kept; `None`: for good.
+    pub hits_months: Option<i64>,
     /// How much one client may ask for; `None`: `LANMU_RATE_LIMIT` is off.
     pub rates: Option<Rates>,
     /// `LANMU_MAX_BODY_BYTES`.
@@ -147,6 +158,9 @@ pub enum LogFormat {
     Json,
 }
 
+/// Windows reach back 30 days, and hits may come 7 days late.
+const MIN_HITS_DAYS: i64 = 40;
+
 impl Config {
     /// Settings of the process: its environment, and `.env` for what the environment leaves out.
     pub fn from_env() -> Result<Self, ConfigError> {
@@ -220,6 +234,24 @@ impl Config {
             })?,
             cors_origins: get.list("LANMU_CORS_ORIGINS", origin)?,
             hit_window: Duration::from_secs(60 * get.number("LANMU_HIT_WINDOW", 30, 0..=1440)?),
+            hits_queue: get.number("LANMU_HITS_QUEUE", 20_000, 1..=10_000_000)?,
+            hits_sync: get.parsed("LANMU_HITS_SYNC", "full", |text| match text {
+                "full" => Ok(HitsSync::Full),
+                "normal" => Ok(HitsSync::Normal),
+                _ => Err("must be full or normal".into()),
+            })?,
+            hits_fold: match get.number("LANMU_HITS_FOLD_MS", 1000, 0..=60_000)? {
+                0 => None,
+                millis => Some(Duration::from_millis(millis)),
+            },
+            hits_days: get.parsed("LANMU_HITS_DAYS", "0", |text| match text.parse() {
+                Ok(0) => Ok(None),
+                Ok(days) if (MIN_HITS_DAYS..=36_500).contains(&days) => Ok(Some(days)),
+                _ => Err(format!(
+                    "must be 0 or a whole number from {MIN_HITS_DAYS} to 36500"
+                )),
+            })?,
+            hits_months: get.number_or_none("LANMU_HITS_MONTHS", 0, 1200)?,
             rates: get.rates()?,
             max_body_bytes: get.number("LANMU_MAX_BODY_BYTES", 2_097_152, 1024..=1 << 30)?,
             body_time: Duration::from_secs(get.number("LANMU_BODY_SECONDS", 15, 1..=600)?),

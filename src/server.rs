@@ -39,11 +39,12 @@ const KEYS_EVERY: Duration = Duration::from_secs(10);
 
 /// Mounts every feature. Mounting a route puts it into the OpenAPI document.
 pub fn routes(config: &mut ServiceConfig) {
+    // The router tries paths in this order, and most of what comes is a hit or a read of an article.
+    hits::routes(config);
     site::routes(config);
     sections::routes(config);
     articles::routes(config);
     previews::routes(config);
-    hits::routes(config);
     changes::routes(config);
     auth::routes(config);
     users::routes(config);
@@ -127,6 +128,8 @@ pub async fn run(
     .listen(listener)?
     .run();
 
+    let counting = actix_web::rt::spawn(app.hits.clone().run(app.clone()));
+    let folding = actix_web::rt::spawn(fold(app.clone()));
     let learning = actix_web::rt::spawn(learn_keys(app.clone()));
     let ticking = actix_web::rt::spawn(tick(app.clone()));
     let forgetting = actix_web::rt::spawn(app.limits.clone().keep_tidy());
@@ -159,8 +162,12 @@ pub async fn run(
     ticking.abort();
     learning.abort();
     forgetting.abort();
+    folding.abort();
     handle.stop(true).await;
-    server.await.map_err(std::io::Error::other)?
+    let served = server.await.map_err(std::io::Error::other)?;
+    // Only now: what was in flight has been written and answered.
+    counting.abort();
+    served
 }
 
 /// Writes down what time makes of articles.
@@ -175,6 +182,20 @@ async fn tick(app: App) {
             }
         };
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Folds hits of the log into the ledger.
+async fn fold(app: App) {
+    let Some(pause) = app.config.hits_fold else {
+        return;
+    };
+    loop {
+        tokio::time::sleep(pause).await;
+        if let Err(error) = app.hits.fold(&app).await {
+            tracing::warn!(%error, "hits can't be folded into the ledger: they stay in the log");
+            tokio::time::sleep(TICK_AGAIN).await;
+        }
     }
 }
 

@@ -221,7 +221,7 @@ pub async fn list(
 ) -> ApiResult<HttpResponse> {
     let (query, site) = (query.0, app.config.site.clone());
     let policy = app.config.cache_list;
-    let with_hits = query.include.hits;
+    let with_hits = query.include.hits || query.sort.is_by_views();
     let answer = deliver(&app, &req, policy, move |conn, now| {
         let tree = sections::store::tree(conn)?;
         let section = match &query.filter.section {
@@ -232,7 +232,8 @@ pub async fn list(
             section,
             ..query.filter.filter(site.zone)
         };
-        let found = lists::page_ids(conn, &filter, query.sort, &query.paging, now)?;
+        let at = (site.zone.day(now), now);
+        let found = lists::page_ids(conn, &filter, query.sort, &query.paging, at)?;
         let data = lists::summaries(conn, &found.items, &tree, &site, query.include, now)?;
         let (page, link) = query.paging.describe(&found);
         Ok(Delivery::json(&ArticleList { data, page })?.linked(link))

@@ -20,6 +20,7 @@ pub mod wire;
 
 use std::collections::HashMap;
 
+use diesel::QueryResult;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
@@ -76,6 +77,15 @@ pub fn resolve_public(
 /// The id of the public article that a write path or a parameter names; an old slug serves as well.
 pub fn resolve_public_for_write(conn: &mut Conn, text: &str, now: Timestamp) -> ApiResult<i64> {
     find_public(conn, text, now).map(|target| target.id)
+}
+
+/// The id that an article's slug leads to, an old slug too, whether it is public or not.
+pub fn resolve(conn: &mut Conn, slug: &str) -> QueryResult<Option<i64>> {
+    let Some(reference) = Ref::parse(slug) else {
+        return Ok(None);
+    };
+    let target = slugs::resolve(conn, Resource::Article, &reference)?;
+    Ok(target.map(|target| target.id))
 }
 
 fn find_public(conn: &mut Conn, text: &str, now: Timestamp) -> ApiResult<Target> {

@@ -99,6 +99,8 @@ names! {
     HitsBaselineSet = "hits.baseline_set";
     /// An article's hit count was reset.
     HitsReset = "hits.reset";
+    /// Views were added to a count or taken off it.
+    HitsAdjusted = "hits.adjusted";
     /// An account was made.
     UserCreated = "user.created";
     /// An account's members were changed.

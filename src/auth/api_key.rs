@@ -80,7 +80,7 @@ pub(super) async fn find_caller(
         let id = row.id;
         let noted = app
             .db
-            .count(move |conn| note_use(conn, id, now).map_err(ApiError::from));
+            .write(move |conn| note_use(conn, id, now).map_err(ApiError::from));
         // The request is good all the same.
         if let Err(error) = noted.await {
             tracing::error!(%error, "the use of an API key can't be noted");

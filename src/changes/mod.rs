@@ -12,7 +12,7 @@ pub mod wire;
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub use store::{Visible, generation, knows, record};
+pub use store::{Visible, articles_since, generation, knows, record};
 
 /// Mounts the change log.
 pub fn routes(config: &mut ServiceConfig) {

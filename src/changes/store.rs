@@ -110,6 +110,19 @@ pub fn generation(conn: &mut Conn) -> QueryResult<i64> {
     Ok(last.unwrap_or(0))
 }
 
+/// The articles that have changed after this row; `None` where there are more than `limit`.
+pub fn articles_since(conn: &mut Conn, seq: i64, limit: i64) -> QueryResult<Option<Vec<i64>>> {
+    let ids: Vec<i64> = changes::table
+        .filter(changes::seq.gt(seq))
+        .filter(changes::resource.eq(Resource::Article.name()))
+        .order(changes::seq)
+        .limit(limit + 1)
+        .select(changes::entity_id)
+        .load(conn)?;
+    let number = i64::try_from(ids.len()).unwrap_or(i64::MAX);
+    Ok(Some(ids).filter(|_| number <= limit))
+}
+
 /// Whether there is or was such an article or section.
 pub fn knows(conn: &mut Conn, resource: Resource, id: i64) -> QueryResult<bool> {
     changes::table

@@ -27,6 +27,27 @@ macro_rules! each {
     };
 }
 
+/// Runs an upsert of many rows and loads columns of those that it wrote: PostgreSQL by one statement,
+/// SQLite, which returns nothing of many, by one for each row.
+#[macro_export]
+macro_rules! upserted {
+    ($conn:expr, $rows:expr, |$values:ident| $statement:expr, $columns:expr) => {
+        match $conn {
+            $crate::db::Conn::Pg(conn) => {
+                let $values = $rows;
+                $statement.returning($columns).load(conn)
+            }
+            $crate::db::Conn::Sqlite(conn) => {
+                let mut written = Vec::new();
+                for $values in $rows {
+                    written.extend($statement.returning($columns).load(conn)?);
+                }
+                Ok(written)
+            }
+        }
+    };
+}
+
 /// The most bound values in one statement: SQLite allows 32,766.
 pub const MAX_BINDS: usize = 32_000;
 
@@ -44,8 +65,17 @@ pub enum Kind {
     /// Writes content: one at a time on either database, so that tree moves, slugs and counts
     /// never race.
     Content,
-    /// Adds to hit counts: several at a time on PostgreSQL.
-    Hits,
+    /// Appends hits: several at a time on PostgreSQL.
+    Hits(HitsSync),
+}
+
+/// When hits are on SQLite's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HitsSync {
+    /// Before they are answered: they survive power loss.
+    Full,
+    /// In the operating system's hands before they are answered: they survive the end of the process.
+    Normal,
 }
 
 /// What became of the transaction around a unit of work.
@@ -97,14 +127,23 @@ fn begin(conn: &mut Conn, kind: Kind, wait: Duration) -> QueryResult<()> {
         Conn::Sqlite(sqlite) => {
             let sql = match kind {
                 Kind::Read => "BEGIN DEFERRED",
-                Kind::Content | Kind::Hits => "BEGIN IMMEDIATE",
+                Kind::Content | Kind::Hits(_) => "BEGIN IMMEDIATE",
             };
+            // The one writer's, so that content, which stands in line behind, has its own.
+            match kind {
+                Kind::Hits(HitsSync::Normal) => {
+                    sqlite.batch_execute("PRAGMA synchronous = NORMAL")?;
+                }
+                Kind::Content => sqlite.batch_execute("PRAGMA synchronous = FULL")?,
+                Kind::Read | Kind::Hits(HitsSync::Full) => {}
+            }
             AnsiTransactionManager::begin_transaction_sql(sqlite, sql)
         }
         Conn::Pg(pg) => {
             let sql = match kind {
                 Kind::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                Kind::Content | Kind::Hits => "BEGIN",
+                Kind::Content => "BEGIN",
+                Kind::Hits(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
             };
             AnsiTransactionManager::begin_transaction_sql(pg, sql)?;
             if kind == Kind::Content {

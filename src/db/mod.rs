@@ -13,6 +13,7 @@ pub mod types;
 use diesel::expression::Selectable;
 
 pub use conn::{Conn, MultiBackend};
+pub use dialect::HitsSync;
 pub use pool::{Db, DbError, DbSettings, DbUrl, UrlError};
 pub use types::{JsonOf, Timestamp};
 

@@ -16,7 +16,7 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Conn;
-use super::dialect::{self, Kind, MigrationError, Outcome};
+use super::dialect::{self, HitsSync, Kind, MigrationError, Outcome};
 
 /// How long a node that starts waits for another one that migrates the same SQLite file.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
@@ -207,15 +207,16 @@ impl Db {
         self.run(Kind::Content, work).await
     }
 
-    /// Runs a unit of counting: all of it or nothing. Rows must be touched in the order of their
-    /// ids, so that units which run at once on PostgreSQL never wait for each other in a circle.
-    pub async fn count<T, E, F>(&self, work: F) -> Result<T, E>
+    /// Runs a unit of appending hits: all of it or nothing, in one snapshot. On PostgreSQL it waits
+    /// for no content writer. Rows must be touched in the order of their keys, so that units which
+    /// run at once never wait for each other in a circle.
+    pub async fn append<T, E, F>(&self, sync: HitsSync, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        self.run(Kind::Hits, work).await
+        self.run(Kind::Hits(sync), work).await
     }
 
     async fn run<T, E, F>(&self, kind: Kind, work: F) -> Result<T, E>
@@ -228,7 +229,7 @@ impl Db {
         let takes_turn = match kind {
             Kind::Read => false,
             Kind::Content => true,
-            Kind::Hits => inner.writer.is_some(),
+            Kind::Hits(_) => inner.writer.is_some(),
         };
         let turn = if takes_turn {
             Some(inner.acquire(&inner.turn).await?)
@@ -265,7 +266,7 @@ impl Db {
 impl Inner {
     fn lane(&self, kind: Kind) -> &Lane {
         match (&self.writer, kind) {
-            (Some(writer), Kind::Content | Kind::Hits) => writer,
+            (Some(writer), Kind::Content | Kind::Hits(_)) => writer,
             _ => &self.readers,
         }
     }

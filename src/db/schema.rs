@@ -257,9 +257,19 @@ diesel::table! {
         baseline -> BigInt,
         counted -> BigInt,
         adjusted -> BigInt,
+        total -> BigInt,
         duplicate -> BigInt,
         bot -> BigInt,
         rejected -> BigInt,
+        web -> BigInt,
+        h5 -> BigInt,
+        app -> BigInt,
+        mini -> BigInt,
+        other -> BigInt,
+        day -> Date,
+        today -> BigInt,
+        week -> BigInt,
+        month -> BigInt,
         last_at -> Nullable<UtcTime>,
     }
 }
@@ -271,6 +281,71 @@ diesel::table! {
         article_id -> BigInt,
         day -> Date,
         hits -> BigInt,
+        visitors -> BigInt,
+        sketch -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    hit_months (article_id, month) {
+        article_id -> BigInt,
+        month -> Date,
+        hits -> BigInt,
+        visitors -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    hit_hours (article_id, hour) {
+        article_id -> BigInt,
+        hour -> UtcTime,
+        hits -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    hit_sums (section_id, unit, slot) {
+        section_id -> BigInt,
+        unit -> Text,
+        slot -> Date,
+        hits -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    hit_log (node, seq) {
+        node -> BigInt,
+        seq -> BigInt,
+        payload -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    hit_parts (id) {
+        id -> BigInt,
+        payload -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::{Json, UtcTime};
+
+    hit_nodes (node) {
+        node -> BigInt,
+        folded -> BigInt,
+        alive_at -> UtcTime,
     }
 }
 
@@ -426,6 +501,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     old_slugs,
     hit_totals,
     hit_days,
+    hit_months,
+    hit_hours,
+    hit_sums,
+    hit_log,
+    hit_parts,
+    hit_nodes,
     hit_ids,
     hit_visits,
     hit_salts,

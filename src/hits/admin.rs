@@ -9,7 +9,7 @@ use crate::articles::{self, ArticleId};
 use crate::auth::{Caller, Can, Extent, Permission, ReadHits, WriteHits};
 use crate::changes;
 use crate::db::{Conn, Timestamp};
-use crate::error::{ApiError, ApiResult, Code};
+use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::answer::managed;
 use crate::http::body::Body;
 use crate::http::fields::Check;
@@ -18,9 +18,9 @@ use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::Ref;
 use crate::sections::{self, Reach};
 use crate::slugs::Resource;
-use crate::writes::{Answer, Keyed, Lane, Owner};
+use crate::writes::{Answer, Keyed, Owner};
 
-use super::store::{self, Among, Correction, ManagedSort};
+use super::store::{self, Among, Correction, ManagedSort, Refusal};
 use super::wire::{BaselineInput, ManagedHitCount, ManagedHitList, ResetInput};
 
 /// The most that an older system may have counted.
@@ -185,9 +185,22 @@ impl Corrected {
         let caller = caller.again(conn, now)?;
         articles::find_for(conn, &caller, Permission::WriteHits, id, now)?;
         let reason = self.reason.as_deref();
-        store::correct(conn, id, self.correction, reason, &caller.by(now))?;
-        ledger(conn, id, app, now)
+        let zone = app.config.site.zone;
+        match store::correct(conn, id, self.correction, reason, zone, &caller.by(now))? {
+            Ok(()) => ledger(conn, id, app, now),
+            Err(Refusal::BelowZero(total)) => Err(below_zero(self.correction, total)),
+        }
     }
+}
+
+/// 422: no count is below zero.
+fn below_zero(correction: Correction, total: i64) -> ApiError {
+    let pointer = match correction {
+        Correction::Baseline(_) => "/baseline",
+        Correction::Adjust(_) | Correction::Reset => "/delta",
+    };
+    let detail = format!("would make the total negative: it is {total}");
+    ApiError::invalid(pointer, FaultCode::OutOfRange, detail)
 }
 
 async fn correct(
@@ -197,7 +210,7 @@ async fn correct(
 ) -> ApiResult<ManagedHitCount> {
     let shared = app.clone();
     app.db
-        .count(move |conn| corrected.make(conn, &shared, &caller))
+        .write(move |conn| corrected.make(conn, &shared, &caller))
         .await
 }
 
@@ -264,7 +277,7 @@ pub async fn reset(
         check.finish()?;
         Answer::plain(&corrected.make(conn, &shared, &caller)?)
     };
-    keyed.run(&app, Lane::Hits, owner, work).await
+    keyed.run(&app, owner, work).await
 }
 
 /// Reset a count without a reason

@@ -2,12 +2,11 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get, post};
-use chrono::{Days, NaiveDate};
 use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::articles;
-use crate::articles::lists::{Include, public_among, summaries};
+use crate::articles::lists::{Filter, Include, public_among, summaries};
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::answer::{Delivery, REVALIDATE};
@@ -19,12 +18,13 @@ use crate::sections;
 use crate::visibility::SITE;
 
 use super::rules::{Client, Outcome, Viewer};
-use super::store::{self, Of, Window};
+use super::store::{self, Ranking, Window};
 use super::wire::{
-    DailyHits, HitBatch, HitBatchItemResult, HitBatchResult, HitCount, HitCounts, HitInput,
+    HitBatch, HitBatchItemResult, HitBatchResult, HitCount, HitCounts, HitInput,
     HitResult, SectionHitCount, TopArticle, TopList,
 };
-use super::{Hit, Recorded, record_keyed};
+use super::{Ask, Hit, Recorded, Target, record_keyed};
+use crate::limits::Share;
 use crate::writes::{Answer, Keyed};
 
 /// The most views of one batch.
@@ -67,34 +67,45 @@ pub async fn record_one(
     body: Beacon<HitInput>,
 ) -> ApiResult<HttpResponse> {
     let mut check = Check::default();
-    check_client(&mut check, "/client", body.0.client);
+    let client = check_client(&mut check, "/client", body.0.client);
     let hit_id = body
         .0
         .hit_id
         .given()
         .and_then(|id| check.required_line("/hit_id", Some(id), MAX_HIT_ID));
-    let (text, now) = (path.into_inner(), app.clock.now());
-    let article_id = app
-        .db
-        .read(move |conn| articles::resolve_public_for_write(conn, &text, now))
-        .await?;
-    let viewer = Viewer::of(&req, &app.config.trusted_proxies);
+    let text = path.into_inner();
+    let target = match Ref::parse(&text).ok_or_else(|| ApiError::not_found("article"))? {
+        Ref::Id(id) => Target::Id(id),
+        Ref::Slug(slug) => Target::Slug(slug.as_str().to_owned()),
+    };
     let hit = Hit {
-        article_id,
+        target,
         hit_id,
         at: None,
+        client: client.unwrap_or(Client::Other),
+        visitor: None,
+        share: Share::Judged,
     };
+    if let Err(faults) = check.finish() {
+        // What is not there is told before what is wrong with it.
+        let now = app.clock.now();
+        app.db
+            .read(move |conn| articles::resolve_public_for_write(conn, &text, now))
+            .await?;
+        return Err(faults);
+    }
+    let viewer = Viewer::of(&req, &app.config.trusted_proxies);
     let shape = move |mut recorded: Vec<Recorded>| match recorded.pop() {
         Some(recorded) if recorded.outcome != Outcome::NotFound => Answer::plain(&HitResult {
-            article_id,
+            article_id: recorded.article_id,
             result: recorded.outcome.as_str(),
             total: recorded.total,
             today: recorded.today,
         }),
         _ => Err(ApiError::not_found("article")),
     };
-    let hits = check.finish().map(|()| vec![hit]);
-    record_keyed(&app, &keyed, hits, viewer, shape).await
+    let ask = Ask::of(&app, vec![hit], viewer);
+    record_keyed(&app, &keyed, None, Ok(ask), shape).await
 }
 
 /// Count many views
@@ -118,21 +129,23 @@ pub async fn record_many(
     keyed: Keyed,
     body: Beacon<HitBatch>,
 ) -> ApiResult<HttpResponse> {
-    let hits = checked_batch(body.0);
     let viewer = Viewer::of(&req, &app.config.trusted_proxies);
-    let shape = |recorded: Vec<Recorded>| {
-        let data = (0..)
-            .zip(recorded)
-            .map(|(index, recorded)| HitBatchItemResult {
-                index,
-                article_id: recorded.article_id,
-                result: recorded.outcome.as_str(),
-            });
-        Answer::plain(&HitBatchResult {
-            data: data.collect(),
-        })
-    };
-    record_keyed(&app, &keyed, hits, viewer, shape).await
+    let ask = checked_batch(body.0).map(|hits| Ask::of(&app, hits, viewer));
+    record_keyed(&app, &keyed, None, ask, batch_answer).await
+}
+
+/// One result for each hit of a batch.
+pub fn batch_answer(recorded: Vec<Recorded>) -> ApiResult<Answer> {
+    let data = (0..)
+        .zip(recorded)
+        .map(|(index, recorded)| HitBatchItemResult {
+            index,
+            article_id: recorded.article_id,
+            result: recorded.outcome.as_str(),
+        });
+    Answer::plain(&HitBatchResult {
+        data: data.collect(),
+    })
 }
 
 fn checked_batch(batch: HitBatch) -> ApiResult<Vec<Hit>> {
@@ -157,12 +170,15 @@ fn checked_batch(batch: HitBatch) -> ApiResult<Vec<Hit>> {
             .at
             .given()
             .and_then(|text| check.instant(&at("at"), &text));
-        check_client(&mut check, &at("client"), item.client);
+        let client = check_client(&mut check, &at("client"), item.client);
         if let (Some(article_id), Some(hit_id)) = (article_id, hit_id) {
             hits.push(Hit {
-                article_id,
+                target: Target::Id(article_id),
                 hit_id: Some(hit_id),
                 at: instant,
+                client: client.unwrap_or(Client::Other),
+                visitor: None,
+                share: Share::Judged,
             });
         }
     }
@@ -171,7 +187,7 @@ fn checked_batch(batch: HitBatch) -> ApiResult<Vec<Hit>> {
 }
 
 /// Answers a read of counts, which caches always ask about.
-async fn counted<F>(app: &App, req: &HttpRequest, work: F) -> ApiResult<HttpResponse>
+pub async fn counted<F>(app: &App, req: &HttpRequest, work: F) -> ApiResult<HttpResponse>
 where
     F: FnOnce(&mut Conn, Timestamp) -> ApiResult<Delivery> + Send + 'static,
 {
@@ -286,7 +302,8 @@ pub async fn of_section(
     counted(&app, &req, move |conn, now| {
         let tree = sections::store::tree(conn)?;
         let id = sections::resolve_shown(conn, &tree, &text, "/hits", &query)?.id;
-        let (total, as_of) = store::section_total(conn, id, now)?;
+        let total = store::section_total(conn, id, now)?;
+        let as_of = store::section_last(conn, id, now)?;
         let (today, last_7_days, last_30_days) =
             store::section_windows(conn, id, zone.day(now), now)?;
         let count = SectionHitCount {
@@ -303,9 +320,9 @@ pub async fn of_section(
 }
 
 const WINDOWS: &[(&str, Window)] = &[
-    ("today", Window::Days(1)),
-    ("last_7_days", Window::Days(7)),
-    ("last_30_days", Window::Days(30)),
+    ("today", Window::Today),
+    ("last_7_days", Window::Week),
+    ("last_30_days", Window::Month),
     ("all", Window::All),
 ];
 
@@ -343,7 +360,7 @@ pub struct TopQuery {
 impl FromParams for TopQuery {
     fn from_params(reader: &mut Reader) -> Self {
         Self {
-            window: reader.choice("window", WINDOWS).unwrap_or(Window::Days(7)),
+            window: reader.choice("window", WINDOWS).unwrap_or(Window::Week),
             section: sections::read_reference(reader, "section"),
             limit: reader.integer("limit", 1..=100).unwrap_or(20),
         }
@@ -353,7 +370,7 @@ impl FromParams for TopQuery {
 /// Rank the articles by views
 ///
 /// The most viewed public articles of a window of the site's days, of a section and below it or of
-/// the whole site. Among equals the newest is first; articles without a view are left out.
+/// the whole site. Among equals the one made later is first; articles without a view are left out.
 #[utoipa::path(
     tag = "hits", operation_id = "listTopArticles", params(TopParams),
     responses((status = 200, description = "The ranking", body = TopList)),
@@ -369,13 +386,23 @@ pub async fn top(
         let tree = sections::store::tree(conn)?;
         let section = section_of(conn, &tree, query.section.as_ref())?;
         let today = site.zone.day(now);
-        let ranked = store::top(conn, section, query.window, query.limit, today, now)?;
-        let ids: Vec<i64> = ranked.iter().map(|(id, _)| *id).collect();
+        let filter = Filter {
+            section: Some(section).filter(|id| *id != SITE),
+            ..Filter::default()
+        };
+        let ranking = Ranking {
+            filter: &filter,
+            window: query.window,
+            today,
+            now,
+        };
+        let ranked = ranking.best(conn, usize::try_from(query.limit).unwrap_or(0))?;
+        let ids: Vec<i64> = ranked.iter().map(|(_, id)| *id).collect();
         let articles = summaries(conn, &ids, &tree, &site, Include::default(), now)?;
         let as_of = store::last_of(conn, &ids)?;
         let data = (1..).zip(ranked).zip(articles);
         let data = data
-            .map(|((rank, (_, hits)), article)| TopArticle {
+            .map(|((rank, (hits, _)), article)| TopArticle {
                 rank,
                 hits,
                 article,
@@ -386,136 +413,10 @@ pub async fn top(
     .await
 }
 
-fn section_of(conn: &mut Conn, tree: &sections::Tree, reference: Option<&Ref>) -> ApiResult<i64> {
+/// The section that a ranking or series is of: the site where none is named.
+pub fn section_of(conn: &mut Conn, tree: &sections::Tree, reference: Option<&Ref>) -> ApiResult<i64> {
     match reference {
         Some(reference) => Ok(sections::shown_filter(conn, tree, reference)?.id),
         None => Ok(SITE),
     }
-}
-
-/// The most days of a series.
-const MAX_DAYS: i64 = 400;
-
-/// Which days, and whose views.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "documents what `DailyQuery` reads")]
-struct DailyParams {
-    /// The first day, `YYYY-MM-DD` in the site's zone; left out: 29 days before the last.
-    #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
-    from: Option<NaiveDate>,
-    /// The last day; left out: today. At most 400 days in all.
-    #[param(value_type = Option<String>, format = Date, example = "2026-01-31")]
-    to: Option<NaiveDate>,
-    /// Only views of this article: its id or slug. Not together with `section`.
-    #[param(
-        max_length = 120,
-        pattern = "^([1-9][0-9]{0,17}|[a-z0-9-]*[a-z-][a-z0-9-]*)$"
-    )]
-    article: Option<String>,
-    /// Only views of articles in this section and below it: its id or slug.
-    #[param(
-        max_length = 120,
-        pattern = "^([1-9][0-9]{0,17}|[a-z0-9-]*[a-z-][a-z0-9-]*)$",
-        example = "news"
-    )]
-    section: Option<String>,
-}
-
-#[derive(Debug)]
-pub struct DailyQuery {
-    from: Option<NaiveDate>,
-    to: Option<NaiveDate>,
-    article: Option<String>,
-    section: Option<Ref>,
-}
-
-impl FromParams for DailyQuery {
-    fn from_params(reader: &mut Reader) -> Self {
-        let article = reader.text("article");
-        let section = sections::read_reference(reader, "section");
-        if article.is_some() && section.is_some() {
-            let detail = "can't be given together with article";
-            reader.fault("section", FaultCode::Conflicting, detail);
-        }
-        if article
-            .as_ref()
-            .is_some_and(|text| Ref::parse(text).is_none())
-        {
-            reader.fault("article", FaultCode::Invalid, "must be an id or a slug");
-        }
-        let (from, to) = (reader.day("from"), reader.day("to"));
-        if let (Some(from), Some(to)) = (from, to) {
-            check_range(reader, from, to);
-        }
-        Self {
-            from,
-            to,
-            article,
-            section,
-        }
-    }
-}
-
-fn check_range(reader: &mut Reader, from: NaiveDate, to: NaiveDate) {
-    if from > to {
-        reader.fault("from", FaultCode::OutOfRange, "must not be after to");
-    } else if (to - from).num_days() >= MAX_DAYS {
-        reader.fault(
-            "from",
-            FaultCode::OutOfRange,
-            format!("must be at most {MAX_DAYS} days before to"),
-        );
-    }
-}
-
-/// Read views day by day
-///
-/// Views of each day of the site's calendar, of one article, of a section and below it, or of the
-/// whole site. Days without a view are there with 0.
-#[utoipa::path(
-    tag = "hits", operation_id = "getDailyHits", params(DailyParams),
-    responses((status = 200, description = "The series", body = DailyHits)),
-)]
-#[get("/v1/hits/daily")]
-pub async fn daily(
-    app: Data<App>,
-    req: HttpRequest,
-    query: Params<DailyQuery>,
-) -> ApiResult<HttpResponse> {
-    let (query, zone) = (query.0, app.config.site.zone);
-    counted(&app, &req, move |conn, now| {
-        let (from, to) = days(&query, zone.day(now))?;
-        let of = match &query.article {
-            Some(text) => Of::Article(articles::resolve_public_for_write(conn, text, now)?),
-            None => {
-                let tree = sections::store::tree(conn)?;
-                Of::Section(section_of(conn, &tree, query.section.as_ref())?)
-            }
-        };
-        let (data, as_of) = store::daily(conn, of, from, to, now)?;
-        Delivery::json(&DailyHits { data, as_of })
-    })
-    .await
-}
-
-/// The days asked for. What depends on today is checked here.
-fn days(query: &DailyQuery, today: NaiveDate) -> ApiResult<(NaiveDate, NaiveDate)> {
-    let to = query.to.unwrap_or_else(|| match query.from {
-        // From a day ahead on there is nothing but that day.
-        Some(from) => today.max(from),
-        None => today,
-    });
-    let from = query
-        .from
-        .unwrap_or_else(|| to.checked_sub_days(Days::new(29)).unwrap_or(to));
-    if (to - from).num_days() >= MAX_DAYS {
-        let detail = format!("from must be at most {MAX_DAYS} days before to");
-        return Err(ApiError::bad_parameter(
-            "from",
-            FaultCode::OutOfRange,
-            detail,
-        ));
-    }
-    Ok((from, to))
 }

@@ -1,23 +1,25 @@
 //! Hit counts: exact and durable. A hit is answered after the transaction that holds it has
 //! committed.
 //!
-//! [`rules`] says what counts, [`store`] keeps the ledger (`total = baseline + counted + adjusted`,
-//! `received = counted + duplicate + bot + rejected`), and everything that records goes through
-//! [`record`].
+//! [`rules`] says what counts, [`engine`] writes what comes in groups, [`store`] keeps the log and the
+//! ledger (`total = baseline + counted + adjusted`, `received = counted + duplicate + bot + rejected`).
+//! Everything that records goes through [`record`] or [`record_keyed`].
 
 mod admin;
+mod engine;
 mod handlers;
 mod rules;
+mod series;
 pub mod store;
 pub mod wire;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::HttpResponse;
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::NaiveDate;
+use diesel::QueryResult;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
@@ -26,10 +28,10 @@ use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::limits::Share;
 use crate::secrets;
-use crate::writes::{Answer, Keyed, Lane, Owner};
+use crate::writes::{Answer, Keyed, Owner};
 
-pub use rules::{Client, Outcome, Viewer};
-pub use store::Recorded;
+pub use engine::Engine;
+pub use rules::{Client, Outcome, Viewer, Visitor};
 
 use wire::HitCount;
 
@@ -42,7 +44,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(handlers::read_many)
         .service(handlers::of_section)
         .service(handlers::top)
-        .service(handlers::daily)
+        .service(series::daily)
+        .service(series::hourly)
+        .service(series::monthly)
         .service(admin::list)
         .service(admin::read)
         .service(admin::set_baseline)
@@ -50,110 +54,118 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(admin::delete);
 }
 
+/// What a hit is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The article of this id.
+    Id(i64),
+    /// The article that this slug leads to.
+    Slug(String),
+}
+
 /// One hit that has come in.
 #[derive(Debug, Clone)]
 pub struct Hit {
     /// The article.
-    pub article_id: i64,
+    pub target: Target,
     /// What the client calls this hit, so that it can send it again.
     pub hit_id: Option<String>,
     /// When it was, where the client says so.
     pub at: Option<Timestamp>,
+    /// Where it was viewed.
+    pub client: Client,
+    /// Who viewed it, where that is not who asks.
+    pub visitor: Option<Visitor>,
+    /// What the sender's limit says to it.
+    pub share: Share,
 }
 
-/// Views that are to be recorded.
-struct Recording {
-    app: App,
-    hits: Vec<Hit>,
-    viewer: Viewer,
-    shares: Vec<Share>,
+/// The hits of one request.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The hits, in order.
+    pub hits: Vec<Hit>,
+    /// Who viewed them; `None`: somebody else each time.
+    pub visitor: Option<Visitor>,
+    /// Whether that is a bot.
+    pub is_bot: bool,
 }
 
-impl Recording {
-    /// What the viewer's limit allows is found out at once.
-    fn new(app: &App, hits: Vec<Hit>, viewer: Viewer) -> Self {
+/// What became of a hit, and what its article's count is with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// The article; 0 where a slug leads to none.
+    pub article_id: i64,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The article's total.
+    pub total: i64,
+    /// The article's views of today.
+    pub today: i64,
+}
+
+impl Ask {
+    /// Hits of this viewer. What its limit allows is found out at once.
+    pub fn of(app: &App, mut hits: Vec<Hit>, viewer: Viewer) -> Self {
         let allowance = app.limits.hits_from(viewer.address());
+        for hit in &mut hits {
+            hit.share = allowance.take();
+        }
         Self {
-            shares: hits.iter().map(|_| allowance.take()).collect(),
-            app: app.clone(),
             hits,
-            viewer,
+            visitor: Some(viewer.visitor().clone()),
+            is_bot: viewer.is_bot(),
         }
     }
 
     /// Whether nothing of it is to be written.
     fn is_unnoted(&self) -> bool {
-        self.shares.iter().all(|share| *share == Share::Unnoted)
-    }
-
-    fn reject(self, conn: &mut Conn) -> ApiResult<Vec<Recorded>> {
-        let now = self.app.clock.now();
-        let day = self.app.config.site.zone.day(now);
-        Ok(store::reject(conn, &self.hits, day, now)?)
-    }
-
-    fn write(self, conn: &mut Conn) -> ApiResult<(Vec<Recorded>, DaySalts)> {
-        let config = &self.app.config;
-        let (now, zone) = (self.app.clock.now(), config.site.zone);
-        let day_salts = self.app.salts.of_day(conn, zone.day(now))?;
-        let before = day_salts.before.as_ref();
-        let view = store::View {
-            visitor: self.viewer.hash(&day_salts.own),
-            visitor_before: before.map(|salt| self.viewer.hash(salt)),
-            is_bot: self.viewer.is_bot(),
-            shares: self.shares,
-            zone,
-            window: config.hit_window,
-            now,
-        };
-        let recorded = store::record(conn, &self.hits, &view)?;
-        Ok((recorded, day_salts))
+        self.hits.iter().all(|hit| hit.share == Share::Unnoted)
     }
 }
 
-/// Records views and tells what became of each, in the order given. When it returns, they are on
-/// disk. Where the viewer's limit leaves nothing to write, nobody's turn to write is taken.
-pub async fn record(app: &App, hits: Vec<Hit>, viewer: Viewer) -> ApiResult<Vec<Recorded>> {
-    let recording = Recording::new(app, hits, viewer);
-    if recording.is_unnoted() {
-        return app.db.read(move |conn| recording.reject(conn)).await;
+/// Records hits and tells what became of each, in the order given. When it returns, they are on disk.
+/// Where the viewer's limit leaves nothing to write, nobody's turn to write is taken.
+pub async fn record(app: &App, ask: Ask) -> ApiResult<Vec<Recorded>> {
+    if ask.is_unnoted() {
+        return engine::reject(app, ask).await;
     }
-    let (recorded, day_salts) = app.db.count(move |conn| recording.write(conn)).await?;
-    app.salts.remember(day_salts);
-    Ok(recorded)
+    app.hits.record(ask).await
 }
 
 /// The name of the key that visitors' `Idempotency-Key`s are told apart by.
 const KEY_OWNERS: &str = "idempotency_keys";
 
-/// Records views and answers what `shape` makes of them; with an `Idempotency-Key` once, in the
+/// Records hits and answers what `shape` makes of them; with an `Idempotency-Key` once, in the
 /// transaction that keeps the answer. Where the viewer's limit leaves nothing to write, no key is
-/// kept either.
+/// kept either. `owner` says whose key it is; where it says nothing, it is the visitor's.
 pub async fn record_keyed<F>(
     app: &App,
     keyed: &Keyed,
-    hits: ApiResult<Vec<Hit>>,
-    viewer: Viewer,
+    owner: Option<Owner>,
+    ask: ApiResult<Ask>,
     shape: F,
 ) -> ApiResult<HttpResponse>
 where
     F: FnOnce(Vec<Recorded>) -> ApiResult<Answer> + Send + 'static,
 {
     // What is faulty is not kept: nothing limits how much of it anybody sends.
-    let hits = hits?;
-    if !keyed.is_given() {
-        return Ok(shape(record(app, hits, viewer).await?)?.send());
+    let ask = ask?;
+    if !keyed.is_given() || ask.is_unnoted() {
+        return Ok(shape(record(app, ask).await?)?.send());
     }
-    let recording = Recording::new(app, hits, viewer.clone());
-    if recording.is_unnoted() {
-        let rejected = app.db.read(move |conn| recording.reject(conn)).await?;
-        return Ok(shape(rejected)?.send());
-    }
-    // No address is kept, but what nobody can tell it from.
-    let hash = viewer.hash(&owners_key(app).await?);
-    let owner = Owner::visitor(&URL_SAFE_NO_PAD.encode(hash));
-    let work = move |conn: &mut Conn| shape(recording.write(conn)?.0);
-    keyed.run(app, Lane::Hits, owner, work).await
+    let owner = match (owner, &ask.visitor) {
+        (Some(owner), _) => owner,
+        (None, visitor) => {
+            // No address is kept, but what nobody can tell it from.
+            let key = owners_key(app).await?;
+            let hash = visitor.as_ref().map(|visitor| visitor.hash(&key));
+            Owner::visitor(&URL_SAFE_NO_PAD.encode(hash.unwrap_or_default()))
+        }
+    };
+    let shared = app.clone();
+    let work = move |conn: &mut Conn| shape(engine::write(conn, &shared, ask)?);
+    keyed.run(app, owner, work).await
 }
 
 /// The key that visitors' `Idempotency-Key`s are told apart by. Nobody's turn to write is taken once
@@ -165,7 +177,7 @@ async fn owners_key(app: &App) -> ApiResult<Vec<u8>> {
     }
     let now = app.clock.now();
     app.db
-        .count(move |conn| secrets::find_or_make(conn, KEY_OWNERS, now).map_err(ApiError::from))
+        .write(move |conn| secrets::find_or_make(conn, KEY_OWNERS, now).map_err(ApiError::from))
         .await
 }
 
@@ -184,50 +196,36 @@ pub fn site_total(conn: &mut Conn, now: Timestamp) -> ApiResult<i64> {
     Ok(store::site_total(conn, now)?)
 }
 
-/// The salt of a day, and of the day before where anybody came then.
+/// Keeps the sums of sections right where listings come (`sign` 1) or go (-1): pairs of article and
+/// section.
+pub fn listings_moved(conn: &mut Conn, listings: &[(i64, i64)], sign: i64) -> QueryResult<()> {
+    store::move_sums(conn, listings, sign)
+}
+
+/// The salt of a day, and of the day before where anybody came then. Salts are random, shared by all
+/// nodes through the database, deleted when the day is well past, so that no hash can be tried again
+/// later.
 #[derive(Debug, Clone)]
-struct DaySalts {
+pub struct DaySalts {
     day: NaiveDate,
     own: Vec<u8>,
     before: Option<Vec<u8>>,
 }
 
-/// The days' salts of visitor hashes: random, shared by all nodes through the database, deleted
-/// when the day is well past, so that no hash can be tried again later.
-#[derive(Debug, Clone, Default)]
-pub struct Salts {
-    known: Arc<Mutex<Option<DaySalts>>>,
-}
-
-impl Salts {
-    fn of_day(&self, conn: &mut Conn, day: NaiveDate) -> ApiResult<DaySalts> {
-        let known = self
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(salts) = known.filter(|salts| salts.day == day) {
-            return Ok(salts);
-        }
+impl DaySalts {
+    /// The salts of a day; its own is made by whoever needs it first.
+    fn find_or_make(conn: &mut Conn, day: NaiveDate) -> QueryResult<Self> {
         let own = store::salt(conn, day)?;
         let before = match day.pred_opt() {
             Some(before) => store::find_salt(conn, before)?,
             None => None,
         };
-        Ok(DaySalts { day, own, before })
-    }
-
-    /// Remembers the salts of a day, once they are committed.
-    fn remember(&self, salts: DaySalts) {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(salts);
+        Ok(Self { day, own, before })
     }
 }
 
-/// Deletes what the rules of counting no longer need: hit ids, visits and salts that are past.
+/// Deletes what the rules of counting no longer need, rolls up days that are past their time, and lets
+/// rankings follow the day.
 pub async fn tidy(app: &App) -> ApiResult<usize> {
-    let now = app.clock.now();
-    let (zone, window) = (app.config.site.zone, app.config.hit_window);
-    app.db
-        .count(move |conn| store::tidy(conn, zone, window, now).map_err(ApiError::from))
-        .await
+    engine::tidy(app).await
 }

@@ -1,9 +1,12 @@
 //! What counts as a view.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
 use actix_web::HttpRequest;
+use actix_web::http::header::{HeaderName, USER_AGENT};
 use aws_lc_rs::hmac;
 use isbot::Bots;
 
@@ -53,16 +56,33 @@ pub enum Client {
 }
 
 impl Client {
+    /// All clients; the log names them by their places here.
+    pub const ALL: [Self; 5] = [Self::Web, Self::H5, Self::App, Self::Mini, Self::Other];
+
+    /// The name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::H5 => "h5",
+            Self::App => "app",
+            Self::Mini => "mini",
+            Self::Other => "other",
+        }
+    }
+
     /// The client of this name.
     pub fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "web" => Self::Web,
-            "h5" => Self::H5,
-            "app" => Self::App,
-            "mini" => Self::Mini,
-            "other" => Self::Other,
-            _ => return None,
-        })
+        Self::ALL.into_iter().find(|client| client.as_str() == text)
+    }
+
+    /// Its place in [`Self::ALL`].
+    pub fn index(self) -> u8 {
+        self as u8
+    }
+
+    /// The client at this place; where there is none, it is another.
+    pub fn from_index(index: u8) -> Self {
+        Self::ALL.get(usize::from(index)).copied().unwrap_or(Self::Other)
     }
 }
 
@@ -71,40 +91,57 @@ pub const HIT_ID_SECONDS: i64 = 7 * 24 * 3600;
 /// How far ahead a client's clock may be, in seconds.
 pub const MAX_AHEAD_SECONDS: i64 = 5 * 60;
 
+/// What tells one visitor from another.
+#[derive(Debug, Clone)]
+pub struct Visitor(String);
+
+impl Visitor {
+    /// By network and user agent.
+    fn at(address: Option<IpAddr>, agent: &str) -> Self {
+        match address.map(client::network) {
+            Some(network) => Self(format!("{network}\n{agent}")),
+            None => Self(format!("\n{agent}")),
+        }
+    }
+
+    /// By a name that a server of the site's own has given, which no network has.
+    pub fn named(name: &str) -> Self {
+        Self(format!("visitor\n\n{name}"))
+    }
+
+    /// A keyed hash of it: nothing else is kept.
+    pub fn hash(&self, salt: &[u8]) -> [u8; 16] {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, salt);
+        let tag = hmac::sign(&key, self.0.as_bytes());
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&tag.as_ref()[..16]);
+        hash
+    }
+}
+
 /// Who is looking.
 #[derive(Debug, Clone)]
 pub struct Viewer {
     address: Option<IpAddr>,
-    agent: String,
-    is_prefetch: bool,
+    visitor: Visitor,
+    is_bot: bool,
 }
+
+/// The longest user agent that is looked at, in characters.
+const MAX_AGENT: usize = 1000;
 
 impl Viewer {
     /// The viewer behind a request.
     pub fn of(req: &HttpRequest, trusted: &[ipnet::IpNet]) -> Self {
-        let header = |name: &str| {
-            req.headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-        };
-        let is_prefetch = ["purpose", "sec-purpose", "x-purpose", "x-moz"]
-            .iter()
-            .any(|name| {
-                header(name).is_some_and(|value| {
-                    let value = value.to_ascii_lowercase();
-                    value.contains("prefetch")
-                        || value.contains("prerender")
-                        || value.contains("preview")
-                })
-            });
+        let header = |name: HeaderName| req.headers().get(name).and_then(|v| v.to_str().ok());
+        let agent = header(USER_AGENT).unwrap_or_default();
+        let end = agent.char_indices().nth(MAX_AGENT);
+        let agent = &agent[..end.map_or(agent.len(), |(at, _)| at)];
+        let address = client::address(req, trusted);
         Self {
-            address: client::address(req, trusted),
-            agent: header("user-agent")
-                .unwrap_or_default()
-                .chars()
-                .take(1000)
-                .collect(),
-            is_prefetch,
+            address,
+            visitor: Visitor::at(address, agent),
+            is_bot: is_prefetch(req) || is_bot(agent),
         }
     }
 
@@ -113,22 +150,38 @@ impl Viewer {
         self.address
     }
 
-    /// Whether this is a crawler or link preview that names itself, or a prefetch.
-    pub fn is_bot(&self) -> bool {
-        self.is_prefetch || is_bot(&self.agent)
+    /// What tells it from others.
+    pub fn visitor(&self) -> &Visitor {
+        &self.visitor
     }
 
-    /// The visitor: a keyed hash of network and user agent. No address is kept.
-    pub fn hash(&self, salt: &[u8]) -> Vec<u8> {
-        let network = self
-            .address
-            .map(client::network)
-            .map(|n| n.to_string())
-            .unwrap_or_default();
-        let key = hmac::Key::new(hmac::HMAC_SHA256, salt);
-        let tag = hmac::sign(&key, format!("{network}\n{}", self.agent).as_bytes());
-        tag.as_ref()[..16].to_vec()
+    /// Whether this is a crawler or link preview that names itself, or a prefetch.
+    pub fn is_bot(&self) -> bool {
+        self.is_bot
     }
+}
+
+/// Headers by which browsers say that nobody is looking yet.
+const PURPOSES: [HeaderName; 4] = [
+    HeaderName::from_static("purpose"),
+    HeaderName::from_static("sec-purpose"),
+    HeaderName::from_static("x-purpose"),
+    HeaderName::from_static("x-moz"),
+];
+
+fn is_prefetch(req: &HttpRequest) -> bool {
+    let headers = req.headers();
+    PURPOSES.iter().any(|name| {
+        headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| {
+                let value = value.to_ascii_lowercase();
+                value.contains("prefetch")
+                    || value.contains("prerender")
+                    || value.contains("preview")
+            })
+    })
 }
 
 /// The crate's list less what names no crawler: HTTP libraries (apps and servers that count their
@@ -183,9 +236,30 @@ const NO_BOTS: &[&str] = &[
     "amazon cloudfront",
 ];
 
+/// How many user agents a thread remembers.
+const MAX_AGENTS: usize = 4096;
+
+thread_local! {
+    /// What was found out of user agents: browsers name few, and the list is long.
+    static AGENTS: RefCell<HashMap<String, bool>> = RefCell::default();
+}
+
 fn is_bot(agent: &str) -> bool {
     let agent = agent.trim();
-    !agent.is_empty() && BOTS.is_bot(agent)
+    if agent.is_empty() {
+        return false;
+    }
+    AGENTS.with_borrow_mut(|known| {
+        if let Some(is_bot) = known.get(agent) {
+            return *is_bot;
+        }
+        if known.len() >= MAX_AGENTS {
+            known.clear();
+        }
+        let is_bot = BOTS.is_bot(agent);
+        known.insert(agent.to_owned(), is_bot);
+        is_bot
+    })
 }
 
 #[cfg(test)]
@@ -239,18 +313,15 @@ mod tests {
 
     #[test]
     fn a_visitor_is_a_network_and_an_agent() {
-        let viewer = |address: &str, agent: &str| Viewer {
-            address: address.parse().ok(),
-            agent: agent.to_owned(),
-            is_prefetch: false,
-        };
-        let hash = |a: &str, b: &str| viewer(a, b).hash(b"salt");
+        let visitor = |address: &str, agent: &str| Visitor::at(address.parse().ok(), agent);
+        let hash = |a: &str, b: &str| visitor(a, b).hash(b"salt");
         assert_eq!(hash("2001:db8::1", "x"), hash("2001:db8::2", "x"));
         assert_ne!(hash("192.0.2.1", "x"), hash("192.0.2.1", "y"));
         assert_ne!(hash("192.0.2.1", "x"), hash("192.0.2.2", "x"));
         assert_ne!(
             hash("192.0.2.1", "x"),
-            viewer("192.0.2.1", "x").hash(b"other")
+            visitor("192.0.2.1", "x").hash(b"other")
         );
+        assert_ne!(hash("192.0.2.1", "x"), Visitor::named("192.0.2.1\nx").hash(b"salt"));
     }
 }

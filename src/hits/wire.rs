@@ -10,7 +10,7 @@ use crate::http::fields::{Member, Object};
 
 /// How often an article was viewed. Days are the site's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"article_id": 12, "total": 1530, "today": 12, "last_7_days": 94, "last_30_days": 410, "as_of": "2026-01-31T02:03:04.567Z"}))]
+#[schema(example = json!({"article_id": 12, "total": 1530, "today": 12, "last_7_days": 94, "last_30_days": 410, "as_of": "2026-01-31T02:03:04.567Z", "visitors": {"today": 11, "last_7_days": 83, "last_30_days": 352}}))]
 pub struct HitCount {
     /// The article.
     #[schema(minimum = 1)]
@@ -30,6 +30,25 @@ pub struct HitCount {
     /// When the last view was; null before the first.
     #[schema(required, nullable, value_type = Option<String>, format = DateTime)]
     pub as_of: Option<Timestamp>,
+    /// How many visitors made them, by day.
+    pub visitors: Visitors,
+}
+
+/// How many different visitors an article had. They are known for a day only: who comes on two days is
+/// two visitors. Estimated by HyperLogLog with 2,048 registers: the standard error is 2.3 % a day, and
+/// far less where they are few.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"today": 11, "last_7_days": 83, "last_30_days": 352}))]
+pub struct Visitors {
+    /// Visitors of today.
+    #[schema(minimum = 0)]
+    pub today: i64,
+    /// Visitors of today and of the 6 days before, added up.
+    #[schema(minimum = 0)]
+    pub last_7_days: i64,
+    /// Visitors of today and of the 29 days before, added up.
+    #[schema(minimum = 0)]
+    pub last_30_days: i64,
 }
 
 /// How often the articles of a section were viewed.
@@ -176,7 +195,7 @@ pub struct TopList {
 
 /// Views of one day.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"day": "2026-01-31", "hits": 120}))]
+#[schema(example = json!({"day": "2026-01-31", "hits": 120, "visitors": 97}))]
 pub struct DayHits {
     /// The day, in the site's zone.
     #[schema(value_type = String, format = Date)]
@@ -184,6 +203,9 @@ pub struct DayHits {
     /// Views of that day.
     #[schema(minimum = 0)]
     pub hits: i64,
+    /// How many visitors made them, estimated; null where it is not an article's series.
+    #[schema(required, nullable, minimum = 0)]
+    pub visitors: Option<i64>,
 }
 
 /// Views a day.
@@ -197,10 +219,56 @@ pub struct DailyHits {
     pub as_of: Option<Timestamp>,
 }
 
+/// Views of one hour.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"hour": "2026-01-31T02:00:00Z", "hits": 12}))]
+pub struct HourHits {
+    /// The first instant of the hour on the site's clocks.
+    #[schema(value_type = String, format = DateTime)]
+    pub hour: Timestamp,
+    /// Views of that hour.
+    #[schema(minimum = 0)]
+    pub hits: i64,
+}
+
+/// Views an hour.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HourlyHits {
+    /// The last hours in order, the present one the last, those without a view too.
+    #[schema(max_items = 48)]
+    pub data: Vec<HourHits>,
+    /// When the last view was; null before the first.
+    #[schema(required, nullable, value_type = Option<String>, format = DateTime)]
+    pub as_of: Option<Timestamp>,
+}
+
+/// Views of one month.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"month": "2026-01", "hits": 3120}))]
+pub struct MonthHits {
+    /// The month of the site's calendar, `YYYY-MM`.
+    #[schema(max_length = 7, pattern = "^[0-9]{4}-[0-9]{2}$")]
+    pub month: String,
+    /// Views of that month.
+    #[schema(minimum = 0)]
+    pub hits: i64,
+}
+
+/// Views a month.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MonthlyHits {
+    /// Every month asked for, in order, those without a view too.
+    #[schema(max_items = 120)]
+    pub data: Vec<MonthHits>,
+    /// When the last view was; null before the first.
+    #[schema(required, nullable, value_type = Option<String>, format = DateTime)]
+    pub as_of: Option<Timestamp>,
+}
+
 /// A count with its ledger: `total = baseline + counted + adjusted` and
 /// `received = counted + duplicate + bot + rejected`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"article_id": 12, "total": 1530, "today": 12, "last_7_days": 94, "last_30_days": 410, "as_of": "2026-01-31T02:03:04.567Z", "baseline": 1000, "counted": 530, "adjusted": 0, "duplicate": 41, "bot": 7, "rejected": 0, "received": 578}))]
+#[schema(example = json!({"article_id": 12, "total": 1530, "today": 12, "last_7_days": 94, "last_30_days": 410, "as_of": "2026-01-31T02:03:04.567Z", "visitors": {"today": 11, "last_7_days": 83, "last_30_days": 352}, "baseline": 1000, "counted": 530, "adjusted": 0, "duplicate": 41, "bot": 7, "rejected": 0, "received": 578, "clients": {"web": 200, "h5": 180, "app": 100, "mini": 40, "other": 10}}))]
 pub struct ManagedHitCount {
     /// The article.
     #[schema(minimum = 1)]
@@ -220,6 +288,8 @@ pub struct ManagedHitCount {
     /// When the last view was; null before the first.
     #[schema(required, nullable, value_type = Option<String>, format = DateTime)]
     pub as_of: Option<Timestamp>,
+    /// How many visitors made them, by day.
+    pub visitors: Visitors,
     /// What an older system had counted.
     #[schema(minimum = 0, maximum = 9007199254740991_i64)]
     pub baseline: i64,
@@ -240,6 +310,29 @@ pub struct ManagedHitCount {
     /// All hits that came in.
     #[schema(minimum = 0)]
     pub received: i64,
+    /// Where what was counted was viewed.
+    pub clients: Clients,
+}
+
+/// What was counted, by where it was viewed: together `counted`. What did not say is `other`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"web": 200, "h5": 180, "app": 100, "mini": 40, "other": 10}))]
+pub struct Clients {
+    /// On web pages on a desktop.
+    #[schema(minimum = 0)]
+    pub web: i64,
+    /// On web pages on a phone.
+    #[schema(minimum = 0)]
+    pub h5: i64,
+    /// In native apps.
+    #[schema(minimum = 0)]
+    pub app: i64,
+    /// In mini-programs.
+    #[schema(minimum = 0)]
+    pub mini: i64,
+    /// Elsewhere.
+    #[schema(minimum = 0)]
+    pub other: i64,
 }
 
 crate::list_of! {

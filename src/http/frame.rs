@@ -282,6 +282,14 @@ pub fn random_token(bytes: usize) -> String {
     URL_SAFE_NO_PAD.encode(buffer)
 }
 
+/// A random number from 1 to 2^62, from the system's secure source.
+pub fn random_id() -> i64 {
+    let mut bytes = [0; 8];
+    // As above.
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system has a random source");
+    (i64::from_be_bytes(bytes) >> 1).unsigned_abs().max(1) as i64
+}
+
 /// The documented paths with their methods: what decides between 404 and 405.
 #[derive(Clone)]
 pub struct Routes(std::sync::Arc<Vec<(ResourceDef, Vec<Method>)>>);

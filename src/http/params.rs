@@ -238,6 +238,16 @@ impl Reader {
         day
     }
 
+    /// A month `YYYY-MM`, as its first day.
+    pub fn month(&mut self, name: &'static str) -> Option<NaiveDate> {
+        let text = self.text(name)?;
+        let month = parse_day(&format!("{text}-01"));
+        if month.is_none() {
+            self.fault(name, FaultCode::Invalid, "must be a month, YYYY-MM");
+        }
+        month
+    }
+
     /// A day `YYYY-MM-DD` or an RFC 3339 instant.
     pub fn day_or_instant(&mut self, name: &'static str) -> Option<DayOrInstant> {
         let text = self.text(name)?;

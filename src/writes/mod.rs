@@ -73,7 +73,7 @@ impl<T> Asked<T> {
             return Ok(try_out(app, work).await?.tried());
         }
         let owner = Owner::of(caller);
-        self.keyed.run(app, Lane::Content, owner, work).await
+        self.keyed.run(app, owner, work).await
     }
 }
 
@@ -127,15 +127,6 @@ impl FromRequest for Keyed {
     }
 }
 
-/// Which transactions the work takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// Content: one after the other.
-    Content,
-    /// Hits: several at once on PostgreSQL.
-    Hits,
-}
-
 impl Keyed {
     fn read(req: &HttpRequest, reader: &mut Reader) -> Self {
         let mut values = req.headers().get_all(IDEMPOTENCY_KEY);
@@ -165,7 +156,6 @@ impl Keyed {
     pub async fn run<F>(
         &self,
         app: &App,
-        lane: Lane,
         owner: Owner,
         work: F,
     ) -> ApiResult<HttpResponse>
@@ -173,12 +163,12 @@ impl Keyed {
         F: FnOnce(&mut Conn) -> ApiResult<Answer> + Send + 'static,
     {
         let Some((key, req)) = &self.0 else {
-            return Ok(in_lane(app, lane, work).await?.send());
+            return Ok(app.db.write(work).await?.send());
         };
         let app = app.clone();
         let claim = Claim::new(owner, key.clone(), fingerprint(req));
         // It goes on when the client has gone: what is claimed is also answered or released.
-        let whole = actix_web::rt::spawn(async move { claimed(app, lane, claim, work).await });
+        let whole = actix_web::rt::spawn(async move { claimed(app, claim, work).await });
         whole
             .await
             .map_err(|_| ApiError::Internal("a write was cut off".to_owned()))?
@@ -205,12 +195,12 @@ fn fingerprint(req: &HttpRequest) -> Vec<u8> {
 }
 
 /// Claims the key, works and keeps the answer.
-async fn claimed<F>(app: App, lane: Lane, claim: Claim, work: F) -> ApiResult<HttpResponse>
+async fn claimed<F>(app: App, claim: Claim, work: F) -> ApiResult<HttpResponse>
 where
     F: FnOnce(&mut Conn) -> ApiResult<Answer> + Send + 'static,
 {
     let (clock, asked) = (app.clock.clone(), claim.clone());
-    let found = in_lane(&app, lane, move |conn| {
+    let found = app.db.write(move |conn| {
         keys::claim(conn, &asked, clock.now())
     })
     .await?;
@@ -218,7 +208,7 @@ where
         return first.map(Answer::send);
     }
     let own = claim.clone();
-    let worked = in_lane(&app, lane, move |conn| {
+    let worked = app.db.write(move |conn: &mut Conn| -> ApiResult<Answer> {
         let answer = work(conn)?;
         keys::keep(conn, &own, Kept::Answer(answer.clone()))?;
         Ok(answer)
@@ -230,7 +220,7 @@ where
     let is_kept = matches!(error.code().status().as_u16(), 409 | 422)
         && error.code() != Code::IdempotencyInFlight;
     let kept = is_kept.then(|| Kept::Error(keys::kept_error(&error)));
-    let done = in_lane(&app, lane, move |conn| {
+    let done = app.db.write(move |conn: &mut Conn| -> ApiResult<Option<Answer>> {
         if let Some(answer) = keys::own_answer(conn, &claim)? {
             return Ok(Some(answer));
         }
@@ -243,17 +233,6 @@ where
     match done.await? {
         Some(answer) => Ok(answer.send()),
         None => Err(error),
-    }
-}
-
-async fn in_lane<T, F>(app: &App, lane: Lane, work: F) -> ApiResult<T>
-where
-    T: Send + 'static,
-    F: FnOnce(&mut Conn) -> ApiResult<T> + Send + 'static,
-{
-    match lane {
-        Lane::Content => app.db.write(work).await,
-        Lane::Hits => app.db.count(work).await,
     }
 }
 

@@ -8,6 +8,7 @@ mod keyset;
 mod manage;
 mod shapes;
 
+use chrono::NaiveDate;
 use diesel::dsl::{count_star, exists, not};
 use diesel::prelude::*;
 
@@ -15,6 +16,7 @@ use crate::articles::store::{KEYWORD, TAG};
 use crate::db::schema::{article_terms, articles, listings};
 use crate::db::{Conn, MultiBackend, Timestamp};
 use crate::error::ApiResult;
+use crate::hits::store::{Ranking, Window};
 use crate::http::paging::{Found, Paging};
 use crate::visibility::{SITE, is_public};
 use keyset::{after, found, keyset};
@@ -46,6 +48,37 @@ pub struct Filter {
     pub ids: Option<Vec<i64>>,
 }
 
+impl Filter {
+    /// Whether it lets through all that is public in a section and below it, or in the site.
+    pub fn is_only_section(&self) -> bool {
+        let Self {
+            section: _,
+            direct,
+            tag,
+            keyword,
+            source,
+            author,
+            lang,
+            featured,
+            pinned,
+            published_from,
+            published_before,
+            ids,
+        } = self;
+        let texts = [tag, keyword, source, author, lang];
+        let times = [published_from, published_before];
+        !direct
+            && texts.iter().all(|text| text.is_none())
+            && times.iter().all(|time| time.is_none())
+            && (featured.is_none() && pinned.is_none() && ids.is_none())
+    }
+
+    /// Whether it lets through all that is public.
+    pub fn is_everything(&self) -> bool {
+        self.section.is_none() && self.is_only_section()
+    }
+}
+
 /// Which way a list runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
@@ -64,6 +97,10 @@ pub enum Sort {
     UpdatedAt(Direction),
     /// By title, as ICU's zh collator does.
     Title(Direction),
+    /// By all views.
+    Hits(Direction),
+    /// By the views of today and the 6 days before.
+    LastWeek(Direction),
     /// Pinned in that very section first, then by manual position, then the newest.
     SectionOrder,
 }
@@ -77,6 +114,10 @@ impl Sort {
         ("-updated_at", Self::UpdatedAt(Direction::Descending)),
         ("title", Self::Title(Direction::Ascending)),
         ("-title", Self::Title(Direction::Descending)),
+        ("hits", Self::Hits(Direction::Ascending)),
+        ("-hits", Self::Hits(Direction::Descending)),
+        ("last_7_days", Self::LastWeek(Direction::Ascending)),
+        ("-last_7_days", Self::LastWeek(Direction::Descending)),
         ("section_order", Self::SectionOrder),
     ];
 
@@ -88,9 +129,14 @@ impl Sort {
             .map_or("", |(name, _)| name)
     }
 
+    /// Whether it is by counts, which change with each hit.
+    pub fn is_by_views(self) -> bool {
+        matches!(self, Self::Hits(_) | Self::LastWeek(_))
+    }
+
     /// Whether lists sorted that way have cursors.
     pub fn has_cursor(self) -> bool {
-        self != Self::SectionOrder
+        !self.is_by_views() && self != Self::SectionOrder
     }
 }
 
@@ -170,14 +216,15 @@ pub fn count(conn: &mut Conn, filter: &Filter, now: Timestamp) -> QueryResult<i6
         .first(conn)
 }
 
-/// A page of ids of public articles.
+/// A page of ids of public articles, on a day of the site and at an instant of it.
 pub fn page_ids(
     conn: &mut Conn,
     filter: &Filter,
     sort: Sort,
     paging: &Paging,
-    now: Timestamp,
+    at: (NaiveDate, Timestamp),
 ) -> ApiResult<Found<i64>> {
+    let (_, now) = at;
     let total = if paging.exact {
         Some(count(conn, filter, now)?)
     } else {
@@ -213,8 +260,14 @@ pub fn page_ids(
                 .load(conn)?;
             Ok(found::<Vec<u8>>(rows, paging, total))
         }
-        Sort::SectionOrder => {
-            let mut items = section_order_ids(conn, filter, limit, offset, now)?;
+        Sort::Hits(_) | Sort::LastWeek(_) | Sort::SectionOrder => {
+            let mut items = match sort {
+                Sort::Hits(way) => by_views(conn, (filter, Window::All), way, (limit, offset), at)?,
+                Sort::LastWeek(way) => {
+                    by_views(conn, (filter, Window::Week), way, (limit, offset), at)?
+                }
+                _ => section_order_ids(conn, filter, limit, offset, now)?,
+            };
             let more = i64::try_from(items.len()).unwrap_or(i64::MAX) > paging.limit;
             items.truncate(usize::try_from(paging.limit).unwrap_or(0));
             let last = items.last().filter(|_| more).map(|id| (String::new(), *id));
@@ -223,6 +276,33 @@ pub fn page_ids(
                 more: last,
                 total,
             })
+        }
+    }
+}
+
+/// Ids of a page by views. What has none comes last, or first.
+fn by_views(
+    conn: &mut Conn,
+    (filter, window): (&Filter, Window),
+    direction: Direction,
+    (limit, offset): (i64, i64),
+    (today, now): (NaiveDate, Timestamp),
+) -> QueryResult<Vec<i64>> {
+    let ranking = Ranking {
+        filter,
+        window,
+        today,
+        now,
+    };
+    match direction {
+        Direction::Descending => ranking.slice(conn, offset, limit),
+        Direction::Ascending => {
+            // The same order from its other end.
+            let end = (count(conn, filter, now)? - offset).max(0);
+            let start = (end - limit).max(0);
+            let mut ids = ranking.slice(conn, start, end - start)?;
+            ids.reverse();
+            Ok(ids)
         }
     }
 }

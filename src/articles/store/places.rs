@@ -11,6 +11,7 @@ use crate::db::schema::{article_also, article_related, article_terms, articles, 
 use crate::db::{Conn, Timestamp};
 use crate::each;
 use crate::error::ApiResult;
+use crate::hits;
 use crate::sections::Tree;
 use crate::slugs::Resource;
 use crate::visibility::is_public;
@@ -180,18 +181,43 @@ pub(super) fn list_again(
     row: &ArticleRow,
     also_in: &[i64],
 ) -> QueryResult<()> {
-    diesel::delete(listings::table.filter(listings::article_id.eq(row.id))).execute(conn)?;
-    list_new(conn, tree, row, also_in)
+    let listed = listed_of(row);
+    let rows = listing_rows(tree, &listed, also_in);
+    replace_listings(conn, &[row.id], &rows)
 }
 
-/// Lists an article that isn't listed.
+/// Replaces the listings of these articles; the sums of their views follow.
+fn replace_listings(conn: &mut Conn, ids: &[i64], rows: &[ListingRow]) -> QueryResult<()> {
+    let before: Vec<(i64, i64)> = listings::table
+        .filter(listings::article_id.eq_any(ids))
+        .select((listings::article_id, listings::section_id))
+        .load(conn)?;
+    let before: HashSet<(i64, i64)> = before.into_iter().collect();
+    let after: HashSet<(i64, i64)> = rows
+        .iter()
+        .map(|row| (row.article_id, row.section_id))
+        .collect();
+    diesel::delete(listings::table.filter(listings::article_id.eq_any(ids))).execute(conn)?;
+    insert_listings(conn, rows)?;
+    let gone: Vec<(i64, i64)> = before.difference(&after).copied().collect();
+    let come: Vec<(i64, i64)> = after.difference(&before).copied().collect();
+    hits::listings_moved(conn, &gone, -1)?;
+    hits::listings_moved(conn, &come, 1)
+}
+
+/// Lists an article that is new, so that it has no views.
 pub(super) fn list_new(
     conn: &mut Conn,
     tree: &Tree,
     row: &ArticleRow,
     also_in: &[i64],
 ) -> QueryResult<()> {
-    let listed = Listed {
+    let listed = listed_of(row);
+    insert_listings(conn, &listing_rows(tree, &listed, also_in))
+}
+
+fn listed_of(row: &ArticleRow) -> Listed {
+    Listed {
         id: row.id,
         section_id: row.section_id,
         status: row.status.clone(),
@@ -202,8 +228,7 @@ pub(super) fn list_new(
         title_key: row.title_key.clone(),
         position: row.position,
         pinned_until: row.pinned_until,
-    };
-    insert_listings(conn, &listing_rows(tree, &listed, also_in))
+    }
 }
 
 fn insert_listings(conn: &mut Conn, rows: &[ListingRow]) -> QueryResult<()> {
@@ -255,8 +280,7 @@ pub fn relist(
             let also = also_in.get(&article.id).map_or(&[][..], Vec::as_slice);
             rows.extend(listing_rows(tree, article, also));
         }
-        diesel::delete(listings::table.filter(listings::article_id.eq_any(chunk))).execute(conn)?;
-        insert_listings(conn, &rows)?;
+        replace_listings(conn, chunk, &rows)?;
         changes::record(conn, Resource::Article, &changed, now)?;
     }
     Ok(())

@@ -1,53 +1,106 @@
-//! Reading: counts, totals, rankings, series.
+//! Reading counts: of articles, of sections, of the site. Each is what the ledger has and what stands in
+//! the log.
 
 use std::collections::HashMap;
 
 use chrono::{Days, NaiveDate};
-use diesel::dsl::{max, sql, sum};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Date};
 
-use crate::db::schema::{hit_days, hit_totals, listings};
+use crate::db::schema::{hit_days, listings};
 use crate::db::{Conn, Timestamp};
-use crate::hits::wire::{DayHits, HitCount, ManagedHitCount};
+use crate::hits::wire::{Clients, HitCount, ManagedHitCount, Visitors};
 use crate::visibility::{SITE, is_public};
+
+use super::fold::{DAY, Ledger, TOTAL, WHOLE, ledger_rows, section_sum, with_visitors};
+use super::log::{Delta, Pending};
 
 /// The first day of a window of so many days that ends today.
 pub fn first_day(today: NaiveDate, days: u64) -> NaiveDate {
     today.checked_sub_days(Days::new(days - 1)).unwrap_or(today)
 }
 
-/// The sum of `hits` over the days from `first` to `today`, as `bigint`.
-macro_rules! hits_since {
-    ($first:expr, $today:expr) => {
-        sql::<BigInt>("CAST(coalesce(sum(CASE WHEN hit_days.day >= ")
-            .bind::<Date, _>($first)
-            .sql(" AND hit_days.day <= ")
-            .bind::<Date, _>($today)
-            .sql(" THEN hit_days.hits ELSE 0 END), 0) AS bigint)")
-    };
-}
+/// How many ids one statement names.
+pub const CHUNK: usize = 500;
 
 /// Views of today, of 7 and of 30 days.
-type Windows = (i64, i64, i64);
+pub type Windows = (i64, i64, i64);
 
-fn windows(conn: &mut Conn, ids: &[i64], today: NaiveDate) -> QueryResult<HashMap<i64, Windows>> {
-    let (week, month) = (first_day(today, 7), first_day(today, 30));
-    let rows: Vec<(i64, i64, i64, i64)> = hit_days::table
-        .filter(hit_days::article_id.eq_any(ids))
-        .filter(hit_days::day.between(month, today))
-        .group_by(hit_days::article_id)
-        .select((
-            hit_days::article_id,
-            hits_since!(today, today),
-            hits_since!(week, today),
-            hits_since!(month, today),
-        ))
-        .load(conn)?;
-    Ok(rows
-        .into_iter()
-        .map(|(id, d, w, m)| (id, (d, w, m)))
-        .collect())
+/// A day's views and visitors of an article, as the ledger has them.
+#[derive(Debug, Queryable)]
+struct Day {
+    article_id: i64,
+    day: NaiveDate,
+    hits: i64,
+    visitors: i64,
+}
+
+fn days_of(conn: &mut Conn, ids: &[i64], today: NaiveDate) -> QueryResult<Vec<Day>> {
+    let mut days = Vec::new();
+    for chunk in ids.chunks(CHUNK) {
+        let rows: Vec<Day> = hit_days::table
+            .filter(hit_days::article_id.eq_any(chunk))
+            .filter(hit_days::day.between(first_day(today, 30), today))
+            .select((
+                hit_days::article_id,
+                hit_days::day,
+                hit_days::hits,
+                hit_days::visitors,
+            ))
+            .load(conn)?;
+        days.extend(rows);
+    }
+    Ok(days)
+}
+
+/// The views of these articles in the ledger, of today, of 7 and of 30 days; those without any are left
+/// out.
+pub fn windows_of(
+    conn: &mut Conn,
+    ids: &[i64],
+    today: NaiveDate,
+) -> QueryResult<HashMap<i64, Windows>> {
+    let week = first_day(today, 7);
+    let mut windows: HashMap<i64, Windows> = HashMap::new();
+    for day in days_of(conn, ids, today)? {
+        let (of_day, of_week, of_month) = windows.entry(day.article_id).or_default();
+        *of_month += day.hits;
+        if day.day >= week {
+            *of_week += day.hits;
+        }
+        if day.day == today {
+            *of_day += day.hits;
+        }
+    }
+    Ok(windows)
+}
+
+/// All views and those of today of these articles, each present.
+pub fn totals(
+    conn: &mut Conn,
+    ids: &[i64],
+    today: NaiveDate,
+) -> QueryResult<HashMap<i64, (i64, i64)>> {
+    let pending = Pending::read(conn)?.of(ids);
+    let mut totals = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(CHUNK) {
+        let ledgers = ledger_rows(conn, chunk)?;
+        let past = |id: &&i64| ledgers.get(id).is_some_and(|ledger| ledger.day != today);
+        let past: Vec<i64> = chunk.iter().filter(past).copied().collect();
+        let windows = windows_of(conn, &past, today)?;
+        for id in chunk {
+            let (mut total, mut of_today) = match ledgers.get(id) {
+                Some(ledger) if ledger.day == today => (ledger.total, ledger.today),
+                Some(ledger) => (ledger.total, windows.get(id).map_or(0, |w| w.0)),
+                None => (0, 0),
+            };
+            if let Some(delta) = pending.get(id) {
+                total += delta.counted();
+                of_today += delta.between(today, today);
+            }
+            totals.insert(*id, (total, of_today));
+        }
+    }
+    Ok(totals)
 }
 
 /// The counts of these articles, each present.
@@ -59,17 +112,7 @@ pub fn counts(
     let ledgers = ledgers(conn, ids, today)?;
     Ok(ledgers
         .into_iter()
-        .map(|(id, ledger)| {
-            let count = HitCount {
-                article_id: id,
-                total: ledger.total,
-                today: ledger.today,
-                last_7_days: ledger.last_7_days,
-                last_30_days: ledger.last_30_days,
-                as_of: ledger.as_of,
-            };
-            (id, count)
-        })
+        .map(|(id, ledger)| (id, ledger.into()))
         .collect())
 }
 
@@ -79,72 +122,229 @@ pub fn ledgers(
     ids: &[i64],
     today: NaiveDate,
 ) -> QueryResult<HashMap<i64, ManagedHitCount>> {
-    type Row = (i64, i64, i64, i64, i64, i64, i64, Option<Timestamp>);
-    let rows: Vec<Row> = hit_totals::table
-        .filter(hit_totals::article_id.eq_any(ids))
-        .select((
-            hit_totals::article_id,
-            hit_totals::baseline,
-            hit_totals::counted,
-            hit_totals::adjusted,
-            hit_totals::duplicate,
-            hit_totals::bot,
-            hit_totals::rejected,
-            hit_totals::last_at,
-        ))
-        .load(conn)?;
-    let mut totals: HashMap<i64, Row> = rows.into_iter().map(|row| (row.0, row)).collect();
-    let windows = windows(conn, ids, today)?;
+    let pending = Pending::read(conn)?.of(ids);
+    let mut stored = HashMap::new();
+    for chunk in ids.chunks(CHUNK) {
+        stored.extend(ledger_rows(conn, chunk)?);
+    }
+    let days = days_of(conn, ids, today)?;
+    let visitors = visitors_of_days(conn, &pending, &days)?;
+    let mut windows: HashMap<i64, (Windows, Windows)> = HashMap::new();
+    let hits = days.iter().map(|day| (day.article_id, day.day, day.hits, 0));
+    let visitors = visitors
+        .into_iter()
+        .map(|((id, day), visitors)| (id, day, 0, visitors));
+    let of_log = pending.values().flat_map(|delta| {
+        delta
+            .views
+            .iter()
+            .map(|views| (delta.article_id, views.day(), views.hits, 0))
+    });
+    for (id, day, hits, visitors) in hits.chain(visitors).chain(of_log) {
+        let (views, people) = windows.entry(id).or_default();
+        for (window, number) in [(views, hits), (people, visitors)] {
+            if (first_day(today, 30)..=today).contains(&day) {
+                window.2 += number;
+            }
+            if (first_day(today, 7)..=today).contains(&day) {
+                window.1 += number;
+            }
+            if day == today {
+                window.0 += number;
+            }
+        }
+    }
     Ok(ids
         .iter()
         .map(|id| {
-            let (_, baseline, counted, adjusted, duplicate, bot, rejected, as_of) =
-                totals.remove(id).unwrap_or((*id, 0, 0, 0, 0, 0, 0, None));
-            let (today, last_7_days, last_30_days) = windows.get(id).copied().unwrap_or_default();
-            let ledger = ManagedHitCount {
-                article_id: *id,
-                total: baseline + counted + adjusted,
-                today,
-                last_7_days,
-                last_30_days,
-                as_of,
-                baseline,
-                counted,
-                adjusted,
-                duplicate,
-                bot,
-                rejected,
-                received: counted + duplicate + bot + rejected,
-            };
-            (*id, ledger)
+            let zero = Ledger::zero(*id, today);
+            let mut ledger = stored.remove(id).unwrap_or(zero);
+            if let Some(delta) = pending.get(id) {
+                ledger.add(delta);
+            }
+            let (views, people) = windows.get(id).copied().unwrap_or_default();
+            (*id, managed(&ledger, views, people))
         })
         .collect())
 }
 
-/// The total, as `bigint` on both databases.
-fn total_sum() -> diesel::expression::SqlLiteral<BigInt> {
-    sql::<BigInt>(
-        "CAST(coalesce(sum(hit_totals.baseline + hit_totals.counted + hit_totals.adjusted), 0) AS bigint)",
-    )
+/// Visitors of an article's days.
+pub fn visitors_between(
+    conn: &mut Conn,
+    pending: &HashMap<i64, Delta>,
+    id: i64,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> QueryResult<HashMap<NaiveDate, i64>> {
+    let days: Vec<Day> = hit_days::table
+        .filter(hit_days::article_id.eq(id))
+        .filter(hit_days::day.between(first, last))
+        .select((
+            hit_days::article_id,
+            hit_days::day,
+            hit_days::hits,
+            hit_days::visitors,
+        ))
+        .load(conn)?;
+    let visitors = visitors_of_days(conn, pending, &days)?;
+    Ok(visitors.into_iter().map(|((_, day), n)| (day, n)).collect())
 }
 
-/// All views of what is public in a section and below it; of the whole site for 0.
-pub fn section_total(
+/// Visitors of days, those whose views stand in the log among them.
+fn visitors_of_days(
+    conn: &mut Conn,
+    pending: &HashMap<i64, Delta>,
+    days: &[Day],
+) -> QueryResult<HashMap<(i64, NaiveDate), i64>> {
+    let mut visitors: HashMap<(i64, NaiveDate), i64> = days
+        .iter()
+        .map(|day| ((day.article_id, day.day), day.visitors))
+        .collect();
+    let mut new: HashMap<(i64, NaiveDate), Vec<u64>> = HashMap::new();
+    for delta in pending.values() {
+        for views in delta.views.iter().filter(|v| !v.visitors.is_empty()) {
+            let of_day = new.entry((delta.article_id, views.day())).or_default();
+            of_day.extend(&views.visitors);
+        }
+    }
+    let ids: Vec<i64> = new.keys().map(|(id, _)| *id).collect();
+    for chunk in ids.chunks(CHUNK) {
+        let days: Vec<NaiveDate> = new.keys().map(|(_, day)| *day).collect();
+        let sketches: Vec<(i64, NaiveDate, Option<Vec<u8>>)> = hit_days::table
+            .filter(hit_days::article_id.eq_any(chunk))
+            .filter(hit_days::day.eq_any(days))
+            .select((hit_days::article_id, hit_days::day, hit_days::sketch))
+            .load(conn)?;
+        for (id, day, sketch) in sketches {
+            if let Some(people) = new.remove(&(id, day)) {
+                let (number, _) = with_visitors(sketch.as_deref(), &people)?;
+                visitors.insert((id, day), number);
+            }
+        }
+    }
+    for (key, people) in new {
+        visitors.insert(key, with_visitors(None, &people)?.0);
+    }
+    Ok(visitors)
+}
+
+fn managed(ledger: &Ledger, views: Windows, people: Windows) -> ManagedHitCount {
+    ManagedHitCount {
+        article_id: ledger.article_id,
+        total: ledger.total,
+        today: views.0,
+        last_7_days: views.1,
+        last_30_days: views.2,
+        as_of: ledger.last_at,
+        visitors: Visitors {
+            today: people.0,
+            last_7_days: people.1,
+            last_30_days: people.2,
+        },
+        baseline: ledger.baseline,
+        counted: ledger.counted,
+        adjusted: ledger.adjusted,
+        duplicate: ledger.duplicate,
+        bot: ledger.bot,
+        rejected: ledger.rejected,
+        received: ledger.counted + ledger.duplicate + ledger.bot + ledger.rejected,
+        clients: Clients {
+            web: ledger.web,
+            h5: ledger.h5,
+            app: ledger.app,
+            mini: ledger.mini,
+            other: ledger.other,
+        },
+    }
+}
+
+impl From<ManagedHitCount> for HitCount {
+    fn from(count: ManagedHitCount) -> Self {
+        Self {
+            article_id: count.article_id,
+            total: count.total,
+            today: count.today,
+            last_7_days: count.last_7_days,
+            last_30_days: count.last_30_days,
+            as_of: count.as_of,
+            visitors: count.visitors,
+        }
+    }
+}
+
+/// Those of the ids that are public in a section or below it; in the whole site for 0.
+pub fn public_within(
+    conn: &mut Conn,
+    section_id: i64,
+    ids: &[i64],
+    now: Timestamp,
+) -> QueryResult<Vec<i64>> {
+    let mut public = Vec::new();
+    for chunk in ids.chunks(CHUNK) {
+        let rows: Vec<i64> = listings::table
+            .filter(listings::section_id.eq(section_id))
+            .filter(listings::article_id.eq_any(chunk))
+            .filter(is_public(now))
+            .select(listings::article_id)
+            .load(conn)?;
+        public.extend(rows);
+    }
+    Ok(public)
+}
+
+/// What stands in the log of what is public in a section.
+pub fn pending_within(
     conn: &mut Conn,
     section_id: i64,
     now: Timestamp,
-) -> QueryResult<(i64, Option<Timestamp>)> {
-    hit_totals::table
-        .inner_join(listings::table.on(listings::article_id.eq(hit_totals::article_id)))
+) -> QueryResult<HashMap<i64, Delta>> {
+    let mut pending = Pending::read(conn)?.all();
+    let ids: Vec<i64> = pending.keys().copied().collect();
+    let public = public_within(conn, section_id, &ids, now)?;
+    Ok(public
+        .into_iter()
+        .filter_map(|id| Some((id, pending.remove(&id)?)))
+        .collect())
+}
+
+/// Articles that are listed in a section and not public at this instant: sums include them. They are few:
+/// what is scheduled, and what has expired just now.
+pub fn listed_not_public(
+    conn: &mut Conn,
+    section_id: i64,
+    now: Timestamp,
+) -> QueryResult<Vec<i64>> {
+    let ahead: Vec<i64> = listings::table
         .filter(listings::section_id.eq(section_id))
-        .filter(is_public(now))
-        .select((total_sum(), max(hit_totals::last_at)))
-        .first(conn)
+        .filter(listings::published_at.gt(now))
+        .select(listings::article_id)
+        .load(conn)?;
+    let mut ids: Vec<i64> = listings::table
+        .filter(listings::section_id.eq(section_id))
+        .filter(listings::expires_at.is_not_null())
+        .filter(listings::expires_at.assume_not_null().le(now))
+        .select(listings::article_id)
+        .load(conn)?;
+    ids.extend(ahead);
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(ids)
+}
+
+/// All views of what is public in a section and below it; of the whole site for 0.
+pub fn section_total(conn: &mut Conn, section_id: i64, now: Timestamp) -> QueryResult<i64> {
+    let mut total = section_sum(conn, section_id, TOTAL, WHOLE, WHOLE)?;
+    for chunk in listed_not_public(conn, section_id, now)?.chunks(CHUNK) {
+        let hidden = ledger_rows(conn, chunk)?;
+        total -= hidden.values().map(|ledger| ledger.total).sum::<i64>();
+    }
+    let pending = pending_within(conn, section_id, now)?;
+    Ok(total + pending.values().map(Delta::counted).sum::<i64>())
 }
 
 /// All views of what is public.
 pub fn site_total(conn: &mut Conn, now: Timestamp) -> QueryResult<i64> {
-    section_total(conn, SITE, now).map(|(total, _)| total)
+    section_total(conn, SITE, now)
 }
 
 /// Views of today, of 7 and of 30 days of what is public in a section and below it.
@@ -154,136 +354,19 @@ pub fn section_windows(
     today: NaiveDate,
     now: Timestamp,
 ) -> QueryResult<Windows> {
-    let (week, month) = (first_day(today, 7), first_day(today, 30));
-    hit_days::table
-        .inner_join(listings::table.on(listings::article_id.eq(hit_days::article_id)))
-        .filter(listings::section_id.eq(section_id))
-        .filter(is_public(now))
-        .filter(hit_days::day.between(month, today))
-        .select((
-            hits_since!(today, today),
-            hits_since!(week, today),
-            hits_since!(month, today),
-        ))
-        .first(conn)
-}
-
-/// Over which time a ranking is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Window {
-    /// So many of the site's days, today the last.
-    Days(u64),
-    /// All time.
-    All,
-}
-
-/// Ids and views of the most viewed public articles, the most viewed first, the newest first among
-/// equals. Articles without a view are left out.
-pub fn top(
-    conn: &mut Conn,
-    section_id: i64,
-    window: Window,
-    limit: i64,
-    today: NaiveDate,
-    now: Timestamp,
-) -> QueryResult<Vec<(i64, i64)>> {
-    match window {
-        Window::All => {
-            let total = || hit_totals::baseline + hit_totals::counted + hit_totals::adjusted;
-            hit_totals::table
-                .inner_join(listings::table.on(listings::article_id.eq(hit_totals::article_id)))
-                .filter(listings::section_id.eq(section_id))
-                .filter(is_public(now))
-                .filter(total().gt(0))
-                .order((
-                    total().desc(),
-                    listings::published_at.desc(),
-                    listings::article_id.desc(),
-                ))
-                .limit(limit)
-                .select((listings::article_id, total()))
-                .load(conn)
-        }
-        Window::Days(days) => {
-            let hits = || sql::<BigInt>("CAST(sum(hit_days.hits) AS bigint)");
-            hit_days::table
-                .inner_join(listings::table.on(listings::article_id.eq(hit_days::article_id)))
-                .filter(listings::section_id.eq(section_id))
-                .filter(is_public(now))
-                .filter(hit_days::day.between(first_day(today, days), today))
-                .filter(hit_days::hits.gt(0))
-                .group_by((listings::article_id, listings::published_at))
-                .order((
-                    sum(hit_days::hits).desc(),
-                    listings::published_at.desc(),
-                    listings::article_id.desc(),
-                ))
-                .limit(limit)
-                .select((listings::article_id, hits()))
-                .load(conn)
-        }
-    }
-}
-
-/// When the last view of these articles was.
-pub fn last_of(conn: &mut Conn, ids: &[i64]) -> QueryResult<Option<Timestamp>> {
-    hit_totals::table
-        .filter(hit_totals::article_id.eq_any(ids))
-        .select(max(hit_totals::last_at))
-        .first(conn)
-}
-
-/// Whose views a series is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Of {
-    /// One article.
-    Article(i64),
-    /// What is public in a section and below it; in the whole site for 0.
-    Section(i64),
-}
-
-/// Views of each day from the first to the last, zero days filled; and when the last view was.
-pub fn daily(
-    conn: &mut Conn,
-    of: Of,
-    first: NaiveDate,
-    last: NaiveDate,
-    now: Timestamp,
-) -> QueryResult<(Vec<DayHits>, Option<Timestamp>)> {
-    let (rows, as_of): (Vec<(NaiveDate, i64)>, _) = match of {
-        Of::Article(id) => {
-            let rows = hit_days::table
-                .filter(
-                    hit_days::article_id
-                        .eq(id)
-                        .and(hit_days::day.between(first, last)),
-                )
-                .select((hit_days::day, hit_days::hits))
-                .load(conn)?;
-            (rows, last_of(conn, &[id])?)
-        }
-        Of::Section(id) => {
-            let rows = hit_days::table
-                .inner_join(listings::table.on(listings::article_id.eq(hit_days::article_id)))
-                .filter(listings::section_id.eq(id))
-                .filter(is_public(now))
-                .filter(hit_days::day.between(first, last))
-                .group_by(hit_days::day)
-                .select((
-                    hit_days::day,
-                    sql::<BigInt>("CAST(sum(hit_days.hits) AS bigint)"),
-                ))
-                .load(conn)?;
-            (rows, section_total(conn, id, now)?.1)
-        }
+    let hidden = listed_not_public(conn, section_id, now)?;
+    let hidden = windows_of(conn, &hidden, today)?;
+    let pending = pending_within(conn, section_id, now)?;
+    let mut window = |days: u64, of: fn(&Windows) -> i64| -> QueryResult<i64> {
+        let first = first_day(today, days);
+        let listed = section_sum(conn, section_id, DAY, first, today)?;
+        let not_public: i64 = hidden.values().map(of).sum();
+        let log: i64 = pending.values().map(|delta| delta.between(first, today)).sum();
+        Ok(listed - not_public + log)
     };
-    let by_day: HashMap<NaiveDate, i64> = rows.into_iter().collect();
-    let days = first.iter_days().take_while(|day| *day <= last);
-    let data = days
-        .map(|day| DayHits {
-            day,
-            hits: by_day.get(&day).copied().unwrap_or(0),
-        })
-        .collect();
-    Ok((data, as_of))
+    Ok((
+        window(1, |w| w.0)?,
+        window(7, |w| w.1)?,
+        window(30, |w| w.2)?,
+    ))
 }

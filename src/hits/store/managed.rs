@@ -1,16 +1,25 @@
 //! Management: lists by count, and corrections by hand.
 
+use chrono::NaiveDate;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use serde_json::Value;
 
 use crate::audit::{self, By, Change, Entry, Event, Resource};
-use crate::db::Conn;
-use crate::db::schema::{articles as articles_table, hit_days, hit_entries, hit_totals};
+use crate::clock::SiteZone;
+use crate::db::schema::{
+    articles as articles_table, hit_days, hit_entries, hit_hours, hit_months, hit_totals,
+};
+use crate::db::{Conn, Timestamp};
+use crate::hits::rules::Client;
 use crate::http::paging::{Found, Paging};
 
-use super::record::lock_totals;
+use super::fold::{
+    Ledger, Sums, TOTAL, WHOLE, add_sums, apply, fold_all, ledger_rows, listed_in, move_sums,
+    tell_nodes, write_ledgers,
+};
+use super::log::{Delta, Pending, Views};
 
 /// How a management list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +41,8 @@ pub struct Among {
     pub only_by: Option<i64>,
 }
 
-/// A page of articles in any state, by their counts.
+/// A page of articles in any state, by their counts. What stands in the log comes to its place when it
+/// is folded in, a moment later.
 pub fn managed_page_ids(
     conn: &mut Conn,
     among: &Among,
@@ -56,9 +66,7 @@ pub fn managed_page_ids(
     } else {
         None
     };
-    let hits = || {
-        sql::<BigInt>("coalesce(hit_totals.baseline + hit_totals.counted + hit_totals.adjusted, 0)")
-    };
+    let hits = || sql::<BigInt>("coalesce(hit_totals.total, 0)");
     let query = match sort {
         ManagedSort::MostViewed => all().order((hits().desc(), articles_table::id.desc())),
         ManagedSort::LeastViewed => all().order((hits().asc(), articles_table::id.asc())),
@@ -77,69 +85,141 @@ pub fn managed_page_ids(
 pub enum Correction {
     /// What an older system had counted is this.
     Baseline(i64),
+    /// So many more, or less.
+    Adjust(i64),
     /// Back to zero.
     Reset,
 }
 
-/// Corrects an article's count and notes it in the ledger.
+impl Correction {
+    fn kind(self) -> (&'static str, Event) {
+        match self {
+            Self::Baseline(_) => ("baseline", Event::HitsBaselineSet),
+            Self::Adjust(_) => ("adjust", Event::HitsAdjusted),
+            Self::Reset => ("reset", Event::HitsReset),
+        }
+    }
+}
+
+/// Why a correction can't be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The total would be below zero; it is this.
+    BelowZero(i64),
+}
+
+/// Corrects an article's count and notes it in the ledger, in a transaction of content.
 pub fn correct(
     conn: &mut Conn,
     article_id: i64,
     correction: Correction,
     reason: Option<&str>,
+    zone: SiteZone,
     by: &By,
-) -> QueryResult<()> {
-    lock_totals(conn, article_id)?;
-    let parts = |conn: &mut Conn| -> QueryResult<(i64, i64, i64)> {
-        hit_totals::table
-            .find(article_id)
-            .select((
-                hit_totals::baseline,
-                hit_totals::counted,
-                hit_totals::adjusted,
-            ))
-            .first(conn)
-    };
-    let before = parts(conn)?;
-    let (kind, event) = match correction {
-        Correction::Baseline(baseline) => {
-            diesel::update(hit_totals::table.find(article_id))
-                .set(hit_totals::baseline.eq(baseline))
-                .execute(conn)?;
-            ("baseline", Event::HitsBaselineSet)
-        }
+) -> QueryResult<Result<(), Refusal>> {
+    let today = zone.day(by.now);
+    if correction == Correction::Reset {
+        // What is received stays told, so it must be in the ledger before it is taken off.
+        fold_all(conn, zone, by.now)?;
+    }
+    let zero = Ledger::zero(article_id, today);
+    let found = ledger_rows(conn, &[article_id])?.remove(&article_id);
+    let before = found.unwrap_or(zero);
+    let of_log = Pending::read(conn)?.of(&[article_id]);
+    let of_log = of_log.get(&article_id).map_or(0, Delta::counted);
+    let mut after = before.clone();
+    match correction {
+        Correction::Baseline(baseline) => after.baseline = baseline,
+        Correction::Adjust(delta) => after.adjusted += delta,
         Correction::Reset => {
-            diesel::update(hit_totals::table.find(article_id))
-                .set((
-                    hit_totals::baseline.eq(0_i64),
-                    hit_totals::adjusted.eq(hit_totals::counted * -1_i64),
-                ))
-                .execute(conn)?;
-            diesel::delete(hit_days::table.filter(hit_days::article_id.eq(article_id)))
-                .execute(conn)?;
-            ("reset", Event::HitsReset)
+            after.baseline = 0;
+            after.adjusted = -after.counted;
+            after.set_windows(today, (0, 0, 0));
         }
-    };
-    let after = parts(conn)?;
-    let sum = |(baseline, counted, adjusted): (i64, i64, i64)| baseline + counted + adjusted;
+    }
+    after.total = after.baseline + after.counted + after.adjusted;
+    if after.total + of_log < 0 {
+        return Ok(Err(Refusal::BelowZero(before.total + of_log)));
+    }
+    let listings = listed_in(conn, &[article_id])?;
+    let listings: Vec<(i64, i64)> = listings
+        .into_iter()
+        .flat_map(|(id, sections)| sections.into_iter().map(move |section| (id, section)))
+        .collect();
+    move_sums(conn, &listings, -1)?;
+    write_ledgers(conn, std::slice::from_ref(&after))?;
+    if correction == Correction::Reset {
+        forget_history(conn, article_id)?;
+    }
+    move_sums(conn, &listings, 1)?;
+    tell_nodes(conn)?;
+
+    let (kind, event) = correction.kind();
     diesel::insert_into(hit_entries::table)
         .values((
             hit_entries::article_id.eq(article_id),
             hit_entries::kind.eq(kind),
-            hit_entries::delta.eq(sum(after) - sum(before)),
-            hit_entries::total_after.eq(sum(after)),
+            hit_entries::delta.eq(after.total - before.total),
+            hit_entries::total_after.eq(after.total + of_log),
             hit_entries::reason.eq(reason),
             hit_entries::user_id.eq(by.actor.user_id()),
             hit_entries::created_at.eq(by.now),
         ))
         .execute(conn)?;
     let mut changes = vec![
-        Change::new("baseline", before.0, after.0),
-        Change::new("adjusted", before.2, after.2),
-        Change::new("total", sum(before), sum(after)),
+        Change::new("baseline", before.baseline, after.baseline),
+        Change::new("adjusted", before.adjusted, after.adjusted),
+        Change::new("total", before.total + of_log, after.total + of_log),
     ];
     changes.retain(|change| change.before != change.after);
     changes.extend(reason.map(|reason| Change::new("reason", Value::Null, reason)));
     let entry = Entry::new(event, Resource::Article, article_id).with(changes);
-    audit::record(conn, by, entry)
+    audit::record(conn, by, entry)?;
+    Ok(Ok(()))
+}
+
+fn forget_history(conn: &mut Conn, article_id: i64) -> QueryResult<()> {
+    diesel::delete(hit_days::table.filter(hit_days::article_id.eq(article_id))).execute(conn)?;
+    diesel::delete(hit_months::table.filter(hit_months::article_id.eq(article_id)))
+        .execute(conn)?;
+    diesel::delete(hit_hours::table.filter(hit_hours::article_id.eq(article_id))).execute(conn)?;
+    Ok(())
+}
+
+/// Adds views of a day that are known otherwise, such as a demonstration's history.
+pub fn add_history(
+    conn: &mut Conn,
+    article_id: i64,
+    day: NaiveDate,
+    hits: i64,
+    last_at: Timestamp,
+    today: NaiveDate,
+) -> QueryResult<()> {
+    let mut delta = Delta::of(article_id);
+    delta.last_at = Some(last_at.millis());
+    delta.add(Views::new(day, last_at, Client::Web, hits));
+    apply(conn, &[delta], today, last_at)
+}
+
+/// Sets what an older system had counted, without an entry in the ledger: for new articles.
+pub fn start_from(
+    conn: &mut Conn,
+    article_id: i64,
+    baseline: i64,
+    today: NaiveDate,
+) -> QueryResult<()> {
+    let zero = Ledger::zero(article_id, today);
+    let mut ledger = ledger_rows(conn, &[article_id])?
+        .remove(&article_id)
+        .unwrap_or(zero);
+    let more = baseline - ledger.baseline;
+    ledger.baseline = baseline;
+    ledger.total += more;
+    write_ledgers(conn, &[ledger])?;
+    let mut sums = Sums::new();
+    for section in listed_in(conn, &[article_id])?.remove(&article_id).unwrap_or_default() {
+        sums.insert((section, TOTAL, WHOLE), more);
+    }
+    add_sums(conn, sums)?;
+    tell_nodes(conn)
 }

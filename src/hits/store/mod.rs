@@ -1,14 +1,23 @@
 //! Queries of hit counts.
 
 mod counts;
+mod fold;
+mod log;
 mod managed;
+mod ranks;
 mod record;
+mod retention;
 mod salts;
+mod series;
 
-pub use counts::{
-    Of, Window, counts, daily, first_day, last_of, ledgers, section_total, section_windows,
-    site_total, top,
+pub use counts::{counts, ledgers, section_total, section_windows, site_total, totals};
+pub use fold::{Gathered, apply, fold_part, listed_in, move_sums, take, tell_nodes};
+pub use log::{Delta, Pending, Views, after, append, latest_of_others};
+pub use managed::{
+    Among, Correction, ManagedSort, Refusal, add_history, correct, managed_page_ids, start_from,
 };
-pub use managed::{Among, Correction, ManagedSort, correct, managed_page_ids};
-pub use record::{Recorded, View, add_history, record, reject, start_from};
-pub use salts::{find_salt, salt, tidy};
+pub use ranks::{Ranking, Window, last_of};
+pub use record::{note_hit_ids, note_visits, visited};
+pub use retention::{Kept, keep_alive, rank_again, roll_up, tidy};
+pub use salts::{find_salt, salt};
+pub use series::{Of, Series, daily, hourly, month_of, monthly, section_last};

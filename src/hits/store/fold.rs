@@ -1,0 +1,576 @@
+//! Folding: what stands in the log becomes the ledger's rows.
+//!
+//! All that changes the ledger's tables holds the turn of content writers, so the sums of sections and
+//! the ledgers of articles change together, and nothing waits for each other in a circle.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::NaiveDate;
+use datasketches::hll::{HllSketch, HllType};
+use diesel::prelude::*;
+use diesel::result::Error;
+use diesel::upsert::excluded;
+
+use crate::clock::SiteZone;
+use crate::db::schema::{
+    hit_days, hit_hours, hit_log, hit_nodes, hit_parts, hit_sums, hit_totals, listings,
+};
+use crate::db::{Conn, Timestamp};
+use crate::each;
+use crate::hits::rules::Client;
+use crate::http::frame::random_id;
+
+use super::counts::first_day;
+use super::log::{Delta, Key, Pending, encode};
+
+/// How many articles one transaction folds in: few, since hits wait for it on SQLite.
+pub const PART: usize = 250;
+/// How long hours are kept.
+pub const HOURS: i64 = 49;
+
+/// Registers of a sketch, as a power of two: the standard error of an estimate is 1.04 / √2¹¹ = 2.3 %.
+/// Few visitors are counted almost exactly.
+const SKETCH_LG_K: u8 = 11;
+
+/// A row of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = hit_totals, treat_none_as_default_value = false)]
+#[allow(
+    missing_docs,
+    reason = "named as the columns, which the migration explains"
+)]
+pub struct Ledger {
+    pub article_id: i64,
+    pub baseline: i64,
+    pub counted: i64,
+    pub adjusted: i64,
+    pub total: i64,
+    pub duplicate: i64,
+    pub bot: i64,
+    pub rejected: i64,
+    pub web: i64,
+    pub h5: i64,
+    pub app: i64,
+    pub mini: i64,
+    pub other: i64,
+    pub day: NaiveDate,
+    pub today: i64,
+    pub week: i64,
+    pub month: i64,
+    pub last_at: Option<Timestamp>,
+}
+
+impl Ledger {
+    /// Nothing counted.
+    pub fn zero(article_id: i64, day: NaiveDate) -> Self {
+        Self {
+            article_id,
+            baseline: 0,
+            counted: 0,
+            adjusted: 0,
+            total: 0,
+            duplicate: 0,
+            bot: 0,
+            rejected: 0,
+            web: 0,
+            h5: 0,
+            app: 0,
+            mini: 0,
+            other: 0,
+            day,
+            today: 0,
+            week: 0,
+            month: 0,
+            last_at: None,
+        }
+    }
+
+    fn client(&mut self, client: Client) -> &mut i64 {
+        match client {
+            Client::Web => &mut self.web,
+            Client::H5 => &mut self.h5,
+            Client::App => &mut self.app,
+            Client::Mini => &mut self.mini,
+            Client::Other => &mut self.other,
+        }
+    }
+
+    /// Adds hits, but for the windows.
+    pub fn add(&mut self, delta: &Delta) {
+        let counted = delta.counted();
+        self.counted += counted;
+        self.total += counted;
+        self.duplicate += delta.duplicate;
+        self.bot += delta.bot;
+        self.rejected += delta.rejected;
+        self.last_at = self.last_at.max(delta.last_at());
+        for views in &delta.views {
+            *self.client(views.client()) += views.hits;
+        }
+    }
+}
+
+/// The ledgers of these articles that have one.
+pub fn ledger_rows(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Ledger>> {
+    let rows: Vec<Ledger> = hit_totals::table
+        .filter(hit_totals::article_id.eq_any(ids))
+        .select(Ledger::as_select())
+        .load(conn)?;
+    Ok(rows.into_iter().map(|row| (row.article_id, row)).collect())
+}
+
+/// Writes ledgers as they are now.
+pub fn write_ledgers(conn: &mut Conn, ledgers: &[Ledger]) -> QueryResult<()> {
+    use hit_totals as t;
+    if ledgers.is_empty() {
+        return Ok(());
+    }
+    each!(conn, c => diesel::insert_into(t::table)
+        .values(ledgers)
+        .on_conflict(t::article_id)
+        .do_update()
+        .set((
+            t::baseline.eq(excluded(t::baseline)),
+            t::counted.eq(excluded(t::counted)),
+            t::adjusted.eq(excluded(t::adjusted)),
+            t::total.eq(excluded(t::total)),
+            t::duplicate.eq(excluded(t::duplicate)),
+            t::bot.eq(excluded(t::bot)),
+            t::rejected.eq(excluded(t::rejected)),
+            t::web.eq(excluded(t::web)),
+            t::h5.eq(excluded(t::h5)),
+            t::app.eq(excluded(t::app)),
+            t::mini.eq(excluded(t::mini)),
+            t::other.eq(excluded(t::other)),
+            t::day.eq(excluded(t::day)),
+            t::today.eq(excluded(t::today)),
+            t::week.eq(excluded(t::week)),
+            t::month.eq(excluded(t::month)),
+            t::last_at.eq(excluded(t::last_at)),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+#[derive(Debug, Clone, Insertable, Queryable)]
+#[diesel(table_name = hit_days, treat_none_as_default_value = false)]
+struct DayRow {
+    article_id: i64,
+    day: NaiveDate,
+    hits: i64,
+    visitors: i64,
+    sketch: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = hit_hours, treat_none_as_default_value = false)]
+struct HourRow {
+    article_id: i64,
+    hour: Timestamp,
+    hits: i64,
+}
+
+#[derive(Debug, Insertable)]
+#[diesel(table_name = hit_sums, treat_none_as_default_value = false)]
+struct SumRow {
+    section_id: i64,
+    unit: &'static str,
+    slot: NaiveDate,
+    hits: i64,
+}
+
+/// The slot of the unit that has one only.
+pub const WHOLE: NaiveDate = NaiveDate::from_ymd_opt(1970, 1, 1).expect("a date");
+/// The unit of all views.
+pub const TOTAL: &str = "total";
+/// The unit of a day's views.
+pub const DAY: &str = "day";
+/// The unit of a rolled-up month's views.
+pub const MONTH: &str = "month";
+
+/// What is to be added to sums, by section, unit and slot.
+pub type Sums = BTreeMap<(i64, &'static str, NaiveDate), i64>;
+
+/// Adds to the sums of sections.
+pub fn add_sums(conn: &mut Conn, sums: Sums) -> QueryResult<()> {
+    let rows: Vec<SumRow> = sums
+        .into_iter()
+        .filter(|(_, hits)| *hits != 0)
+        .map(|((section_id, unit, slot), hits)| SumRow {
+            section_id,
+            unit,
+            slot,
+            hits,
+        })
+        .collect();
+    for chunk in rows.chunks(2000) {
+        each!(conn, c => diesel::insert_into(hit_sums::table)
+            .values(chunk)
+            .on_conflict((hit_sums::section_id, hit_sums::unit, hit_sums::slot))
+            .do_update()
+            .set(hit_sums::hits.eq(hit_sums::hits + excluded(hit_sums::hits)))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// The sections that these articles are listed in now, the site among them.
+pub fn listed_in(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Vec<i64>>> {
+    let rows: Vec<(i64, i64)> = listings::table
+        .filter(listings::article_id.eq_any(ids))
+        .select((listings::article_id, listings::section_id))
+        .load(conn)?;
+    let mut sections: HashMap<i64, Vec<i64>> = HashMap::new();
+    for (article, section) in rows {
+        sections.entry(article).or_default().push(section);
+    }
+    Ok(sections)
+}
+
+/// Folds hits into the ledgers of their articles, and into the sums of the sections where these are
+/// listed. Each article stands once in `deltas`.
+pub fn apply(
+    conn: &mut Conn,
+    deltas: &[Delta],
+    today: NaiveDate,
+    now: Timestamp,
+) -> QueryResult<()> {
+    for chunk in deltas.chunks(PART) {
+        apply_part(conn, chunk, today, now)?;
+    }
+    Ok(())
+}
+
+fn apply_part(
+    conn: &mut Conn,
+    deltas: &[Delta],
+    today: NaiveDate,
+    now: Timestamp,
+) -> QueryResult<()> {
+    let ids: Vec<i64> = deltas.iter().map(|delta| delta.article_id).collect();
+    write_days(conn, &ids, deltas)?;
+    write_hours(conn, deltas, now)?;
+
+    let mut ledgers = ledger_rows(conn, &ids)?;
+    let stale = |id: &&i64| ledgers.get(id).is_some_and(|ledger| ledger.day != today);
+    let stale: Vec<i64> = ids.iter().filter(stale).copied().collect();
+    let windows = super::counts::windows_of(conn, &stale, today)?;
+    let (week, month) = (first_day(today, 7), first_day(today, 30));
+    let rows: Vec<Ledger> = deltas
+        .iter()
+        .map(|delta| {
+            let id = delta.article_id;
+            let zero = Ledger::zero(id, today);
+            let mut ledger = ledgers.remove(&id).unwrap_or(zero);
+            ledger.add(delta);
+            if ledger.day == today {
+                ledger.today += delta.between(today, today);
+                ledger.week += delta.between(week, today);
+                ledger.month += delta.between(month, today);
+            } else {
+                // The days are written already.
+                let windows = windows.get(&id).copied().unwrap_or_default();
+                ledger.set_windows(today, windows);
+            }
+            ledger
+        })
+        .collect();
+    write_ledgers(conn, &rows)?;
+
+    let sections = listed_in(conn, &ids)?;
+    let mut sums = Sums::new();
+    for delta in deltas {
+        let none = Vec::new();
+        for section in sections.get(&delta.article_id).unwrap_or(&none) {
+            for views in &delta.views {
+                *sums.entry((*section, TOTAL, WHOLE)).or_default() += views.hits;
+                *sums.entry((*section, DAY, views.day())).or_default() += views.hits;
+            }
+        }
+    }
+    add_sums(conn, sums)
+}
+
+impl Ledger {
+    /// The views of a day, and of the 7 and the 30 days up to it.
+    pub fn set_windows(&mut self, day: NaiveDate, (today, week, month): (i64, i64, i64)) {
+        self.day = day;
+        self.today = today;
+        self.week = week;
+        self.month = month;
+    }
+}
+
+fn write_days(conn: &mut Conn, ids: &[i64], deltas: &[Delta]) -> QueryResult<()> {
+    let touched: BTreeSet<(i64, NaiveDate)> = deltas
+        .iter()
+        .flat_map(|delta| delta.views.iter().map(|v| (delta.article_id, v.day())))
+        .collect();
+    if touched.is_empty() {
+        return Ok(());
+    }
+    let days: BTreeSet<NaiveDate> = touched.iter().map(|(_, day)| *day).collect();
+    let stored: Vec<DayRow> = hit_days::table
+        .filter(hit_days::article_id.eq_any(ids))
+        .filter(hit_days::day.eq_any(days))
+        .load(conn)?;
+    let mut stored: HashMap<(i64, NaiveDate), DayRow> = stored
+        .into_iter()
+        .map(|row| ((row.article_id, row.day), row))
+        .collect();
+    let mut rows: BTreeMap<(i64, NaiveDate), (DayRow, Vec<u64>)> = BTreeMap::new();
+    for delta in deltas {
+        for views in &delta.views {
+            let key = (delta.article_id, views.day());
+            let (row, visitors) = rows.entry(key).or_insert_with(|| {
+                let new = DayRow {
+                    article_id: key.0,
+                    day: key.1,
+                    hits: 0,
+                    visitors: 0,
+                    sketch: None,
+                };
+                (stored.remove(&key).unwrap_or(new), Vec::new())
+            });
+            row.hits += views.hits;
+            visitors.extend(&views.visitors);
+        }
+    }
+    let rows: Vec<DayRow> = rows
+        .into_values()
+        .map(|(mut row, visitors)| {
+            if !visitors.is_empty() {
+                let (visitors, sketch) = with_visitors(row.sketch.as_deref(), &visitors)?;
+                row.visitors = visitors;
+                row.sketch = Some(sketch);
+            }
+            Ok(row)
+        })
+        .collect::<QueryResult<_>>()?;
+    for chunk in rows.chunks(2000) {
+        each!(conn, c => diesel::insert_into(hit_days::table)
+            .values(chunk)
+            .on_conflict((hit_days::article_id, hit_days::day))
+            .do_update()
+            .set((
+                hit_days::hits.eq(excluded(hit_days::hits)),
+                hit_days::visitors.eq(excluded(hit_days::visitors)),
+                hit_days::sketch.eq(excluded(hit_days::sketch)),
+            ))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// How many different visitors there are with these, and the sketch that knows them.
+pub fn with_visitors(sketch: Option<&[u8]>, visitors: &[u64]) -> QueryResult<(i64, Vec<u8>)> {
+    let failed = |error: datasketches::error::Error| Error::DeserializationError(Box::new(error));
+    let mut sketch = match sketch {
+        Some(bytes) => HllSketch::deserialize(bytes).map_err(failed)?,
+        None => HllSketch::new(SKETCH_LG_K, HllType::Hll4).map_err(failed)?,
+    };
+    for visitor in visitors {
+        sketch.update(*visitor);
+    }
+    // Far below 2^53.
+    let estimate = sketch.estimate().round() as i64;
+    Ok((estimate, sketch.serialize()))
+}
+
+fn write_hours(conn: &mut Conn, deltas: &[Delta], now: Timestamp) -> QueryResult<()> {
+    let oldest = now.plus_seconds(-HOURS * 3600);
+    let mut hours: BTreeMap<(i64, Timestamp), i64> = BTreeMap::new();
+    for delta in deltas {
+        for views in &delta.views {
+            if let Some(hour) = views.hour().filter(|hour| *hour > oldest) {
+                *hours.entry((delta.article_id, hour)).or_default() += views.hits;
+            }
+        }
+    }
+    let rows: Vec<HourRow> = hours
+        .into_iter()
+        .map(|((article_id, hour), hits)| HourRow {
+            article_id,
+            hour,
+            hits,
+        })
+        .collect();
+    for chunk in rows.chunks(2000) {
+        each!(conn, c => diesel::insert_into(hit_hours::table)
+            .values(chunk)
+            .on_conflict((hit_hours::article_id, hit_hours::hour))
+            .do_update()
+            .set(hit_hours::hits.eq(hit_hours::hits + excluded(hit_hours::hits)))
+            .execute(c))?;
+    }
+    Ok(())
+}
+
+/// A batch of the log that is to be taken out of it.
+#[derive(Debug)]
+pub struct Gathered {
+    /// The last flush of each node, and how many there are of them.
+    ends: BTreeMap<i64, (i64, usize)>,
+    deltas: Vec<Delta>,
+}
+
+impl Gathered {
+    /// What stands in the log, put together by article. Takes its time where there is much; no
+    /// transaction need be held meanwhile.
+    pub fn of(pending: &Pending) -> Self {
+        let mut ends: BTreeMap<i64, (i64, usize)> = BTreeMap::new();
+        let mut flushes = Vec::new();
+        for (key, row) in pending.rows() {
+            if let Key::Flush(node, seq) = key {
+                let (last, number) = ends.entry(*node).or_default();
+                *last = (*last).max(*seq);
+                *number += 1;
+                flushes.push((*key, row.clone()));
+            }
+        }
+        let deltas = Pending::of_rows(flushes).all().into_values().collect();
+        Self { ends, deltas }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// How many articles it is of.
+    pub fn articles(&self) -> usize {
+        self.deltas.len()
+    }
+}
+
+/// Takes what was gathered out of the log: little is folded in at once, much becomes parts to be folded
+/// in one by one. False where another node was faster; then nothing is done.
+pub fn take(
+    conn: &mut Conn,
+    gathered: &Gathered,
+    zone: SiteZone,
+    now: Timestamp,
+) -> QueryResult<bool> {
+    for (node, (last, number)) in &gathered.ends {
+        let flushes = hit_log::table
+            .filter(hit_log::node.eq(node))
+            .filter(hit_log::seq.le(last));
+        if diesel::delete(flushes).execute(conn)? != *number {
+            return Err(Error::RollbackTransaction);
+        }
+        each!(conn, c => diesel::insert_into(hit_nodes::table)
+            .values((
+                hit_nodes::node.eq(node),
+                hit_nodes::folded.eq(last),
+                hit_nodes::alive_at.eq(now),
+            ))
+            .on_conflict(hit_nodes::node)
+            .do_update()
+            .set((hit_nodes::folded.eq(last), hit_nodes::alive_at.eq(now)))
+            .execute(c))?;
+    }
+    if gathered.deltas.len() <= PART {
+        apply(conn, &gathered.deltas, zone.day(now), now)?;
+        return Ok(true);
+    }
+    for chunk in gathered.deltas.chunks(PART) {
+        diesel::insert_into(hit_parts::table)
+            .values((
+                hit_parts::id.eq(random_id()),
+                hit_parts::payload.eq(encode(chunk)?),
+            ))
+            .execute(conn)?;
+    }
+    Ok(true)
+}
+
+/// Folds in one part, where there is one.
+pub fn fold_part(conn: &mut Conn, zone: SiteZone, now: Timestamp) -> QueryResult<bool> {
+    let part: Option<(i64, Vec<u8>)> = hit_parts::table
+        .order(hit_parts::id)
+        .first(conn)
+        .optional()?;
+    let Some((id, payload)) = part else {
+        return Ok(false);
+    };
+    apply(conn, &super::log::decode(&payload)?, zone.day(now), now)?;
+    diesel::delete(hit_parts::table.find(id)).execute(conn)?;
+    Ok(true)
+}
+
+/// Folds in all that is pending, for a write that must see the ledger whole.
+pub fn fold_all(conn: &mut Conn, zone: SiteZone, now: Timestamp) -> QueryResult<()> {
+    while fold_part(conn, zone, now)? {}
+    let gathered = Gathered::of(&Pending::read(conn)?);
+    if !gathered.is_empty() {
+        take(conn, &gathered, zone, now)?;
+        while fold_part(conn, zone, now)? {}
+    }
+    Ok(())
+}
+
+/// Tells all nodes that the ledger has changed otherwise than by hits of the log: they read counts anew.
+pub fn tell_nodes(conn: &mut Conn) -> QueryResult<()> {
+    diesel::update(hit_nodes::table.find(0_i64))
+        .set(hit_nodes::folded.eq(hit_nodes::folded + 1))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Adds the history of these articles to the sums of sections, or takes it off: `listings` are the
+/// pairs of article and section that come or go.
+pub fn move_sums(conn: &mut Conn, listings: &[(i64, i64)], sign: i64) -> QueryResult<()> {
+    let ids: BTreeSet<i64> = listings.iter().map(|(article, _)| *article).collect();
+    let ids: Vec<i64> = ids.into_iter().collect();
+    let mut history: HashMap<i64, Vec<(&'static str, NaiveDate, i64)>> = HashMap::new();
+    for chunk in ids.chunks(500) {
+        let totals: Vec<(i64, i64)> = hit_totals::table
+            .filter(hit_totals::article_id.eq_any(chunk))
+            .select((hit_totals::article_id, hit_totals::total))
+            .load(conn)?;
+        if totals.is_empty() {
+            continue;
+        }
+        for (id, total) in totals {
+            history.entry(id).or_default().push((TOTAL, WHOLE, total));
+        }
+        let days: Vec<(i64, NaiveDate, i64)> = hit_days::table
+            .filter(hit_days::article_id.eq_any(chunk))
+            .select((hit_days::article_id, hit_days::day, hit_days::hits))
+            .load(conn)?;
+        for (id, day, hits) in days {
+            history.entry(id).or_default().push((DAY, day, hits));
+        }
+        use crate::db::schema::hit_months as m;
+        let months: Vec<(i64, NaiveDate, i64)> = m::table
+            .filter(m::article_id.eq_any(chunk))
+            .select((m::article_id, m::month, m::hits))
+            .load(conn)?;
+        for (id, month, hits) in months {
+            history.entry(id).or_default().push((MONTH, month, hits));
+        }
+    }
+    let mut sums = Sums::new();
+    for (article, section) in listings {
+        for (unit, slot, hits) in history.get(article).map_or(&[][..], Vec::as_slice) {
+            *sums.entry((*section, *unit, *slot)).or_default() += sign * hits;
+        }
+    }
+    add_sums(conn, sums)
+}
+
+/// The sum of a section's slots, from one to another.
+pub fn section_sum(
+    conn: &mut Conn,
+    section_id: i64,
+    unit: &str,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> QueryResult<i64> {
+    let rows: Vec<i64> = hit_sums::table
+        .filter(hit_sums::section_id.eq(section_id).and(hit_sums::unit.eq(unit)))
+        .filter(hit_sums::slot.between(first, last))
+        .select(hit_sums::hits)
+        .load(conn)?;
+    Ok(rows.into_iter().sum())
+}
