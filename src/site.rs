@@ -17,7 +17,11 @@ use crate::visibility::{SITE, deliver};
 
 /// Mounts `/v1/site` and the health checks.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(site).service(healthz).service(readyz);
+    config
+        .service(site)
+        .service(healthz)
+        .service(readyz)
+        .service(metrics);
 }
 
 /// The site, as its readers see it.
@@ -115,13 +119,17 @@ async fn healthz(_: Params<()>) -> ApiResult<HttpResponse> {
 
 /// Check that the service can work
 ///
-/// 200 when the database answers and has every migration of this version, else 503.
+/// 200 when the database answers and has every migration of this version, and what writes hits has not
+/// broken in the last seconds; else 503.
 #[utoipa::path(
     tag = "service", operation_id = "getReadiness",
     responses((status = 200, description = "It is ready", body = Health)),
 )]
 #[get("/readyz")]
 async fn readyz(app: Data<App>, _: Params<()>) -> ApiResult<HttpResponse> {
+    if !app.hits.is_well() {
+        return Err(ApiError::Unavailable(5));
+    }
     match app.db.is_ready().await {
         Ok(true) => Ok(healthy()),
         Ok(false) => Err(ApiError::Unavailable(5)),
@@ -130,4 +138,25 @@ async fn readyz(app: Data<App>, _: Params<()>) -> ApiResult<HttpResponse> {
             Err(ApiError::Unavailable(5))
         }
     }
+}
+
+/// Read the service's metrics
+///
+/// Counters, gauges and histograms of this node for Prometheus, in the OpenMetrics text format 1.0.
+#[utoipa::path(
+    tag = "service", operation_id = "getMetrics",
+    responses((
+        status = 200, description = "The metrics", body = String,
+        content_type = "application/openmetrics-text",
+    )),
+)]
+#[get("/metrics")]
+async fn metrics(app: Data<App>, _: Params<()>) -> ApiResult<HttpResponse> {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &app.metrics)
+        .map_err(|error| ApiError::Internal(error.to_string()))?;
+    Ok(HttpResponse::Ok()
+        .insert_header(("cache-control", "no-store"))
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(text))
 }

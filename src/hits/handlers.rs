@@ -20,8 +20,8 @@ use crate::visibility::SITE;
 use super::rules::{Client, Outcome, Viewer};
 use super::store::{self, Ranking, Window};
 use super::wire::{
-    HitBatch, HitBatchItemResult, HitBatchResult, HitCount, HitCounts, HitInput,
-    HitResult, SectionHitCount, TopArticle, TopList,
+    HitBatch, HitBatchItemResult, HitBatchResult, HitCount, HitCounts, HitInput, HitResult,
+    SectionHitCount, TopArticle, TopList,
 };
 use super::{Ask, Hit, Recorded, Target, record_keyed};
 use crate::limits::Share;
@@ -414,7 +414,11 @@ pub async fn top(
 }
 
 /// The section that a ranking or series is of: the site where none is named.
-pub fn section_of(conn: &mut Conn, tree: &sections::Tree, reference: Option<&Ref>) -> ApiResult<i64> {
+pub fn section_of(
+    conn: &mut Conn,
+    tree: &sections::Tree,
+    reference: Option<&Ref>,
+) -> ApiResult<i64> {
     match reference {
         Some(reference) => Ok(sections::shown_filter(conn, tree, reference)?.id),
         None => Ok(SITE),

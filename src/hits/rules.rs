@@ -82,7 +82,10 @@ impl Client {
 
     /// The client at this place; where there is none, it is another.
     pub fn from_index(index: u8) -> Self {
-        Self::ALL.get(usize::from(index)).copied().unwrap_or(Self::Other)
+        Self::ALL
+            .get(usize::from(index))
+            .copied()
+            .unwrap_or(Self::Other)
     }
 }
 
@@ -322,6 +325,9 @@ mod tests {
             hash("192.0.2.1", "x"),
             visitor("192.0.2.1", "x").hash(b"other")
         );
-        assert_ne!(hash("192.0.2.1", "x"), Visitor::named("192.0.2.1\nx").hash(b"salt"));
+        assert_ne!(
+            hash("192.0.2.1", "x"),
+            Visitor::named("192.0.2.1\nx").hash(b"salt")
+        );
     }
 }

@@ -153,12 +153,7 @@ impl Keyed {
     }
 
     /// Runs the work, or gives the first answer again. `owner` says whose key it is.
-    pub async fn run<F>(
-        &self,
-        app: &App,
-        owner: Owner,
-        work: F,
-    ) -> ApiResult<HttpResponse>
+    pub async fn run<F>(&self, app: &App, owner: Owner, work: F) -> ApiResult<HttpResponse>
     where
         F: FnOnce(&mut Conn) -> ApiResult<Answer> + Send + 'static,
     {
@@ -200,10 +195,10 @@ where
     F: FnOnce(&mut Conn) -> ApiResult<Answer> + Send + 'static,
 {
     let (clock, asked) = (app.clock.clone(), claim.clone());
-    let found = app.db.write(move |conn| {
-        keys::claim(conn, &asked, clock.now())
-    })
-    .await?;
+    let found = app
+        .db
+        .write(move |conn| keys::claim(conn, &asked, clock.now()))
+        .await?;
     if let Found::Kept(first) = found {
         return first.map(Answer::send);
     }
@@ -220,16 +215,18 @@ where
     let is_kept = matches!(error.code().status().as_u16(), 409 | 422)
         && error.code() != Code::IdempotencyInFlight;
     let kept = is_kept.then(|| Kept::Error(keys::kept_error(&error)));
-    let done = app.db.write(move |conn: &mut Conn| -> ApiResult<Option<Answer>> {
-        if let Some(answer) = keys::own_answer(conn, &claim)? {
-            return Ok(Some(answer));
-        }
-        match kept {
-            Some(kept) => keys::keep(conn, &claim, kept)?,
-            None => keys::release(conn, &claim)?,
-        }
-        Ok(None)
-    });
+    let done = app
+        .db
+        .write(move |conn: &mut Conn| -> ApiResult<Option<Answer>> {
+            if let Some(answer) = keys::own_answer(conn, &claim)? {
+                return Ok(Some(answer));
+            }
+            match kept {
+                Some(kept) => keys::keep(conn, &claim, kept)?,
+                None => keys::release(conn, &claim)?,
+            }
+            Ok(None)
+        });
     match done.await? {
         Some(answer) => Ok(answer.send()),
         None => Err(error),

@@ -86,7 +86,10 @@ pub fn flush(
         views.add_up(memory, &judged, &mut deltas)
     };
     let ids: BTreeSet<i64> = judged.iter().map(|j| j.article_id).collect();
-    let ids: Vec<i64> = ids.into_iter().filter(|id| memory.is_public(*id, now)).collect();
+    let ids: Vec<i64> = ids
+        .into_iter()
+        .filter(|id| memory.is_public(*id, now))
+        .collect();
     memory.count_up(conn, &ids, today)?;
     let deltas: Vec<Delta> = deltas.into_values().collect();
     let recorded = told(memory, asks, &judged, &deltas, today);
@@ -234,7 +237,10 @@ impl Counting<'_> {
             if let Some(at) = judged.hit.at {
                 // What happened without a connection is compared with its own batch only.
                 let seen = near.entry((judged.ask, judged.article_id)).or_default();
-                if seen.iter().any(|other| (other - at.millis()).abs() < window) {
+                if seen
+                    .iter()
+                    .any(|other| (other - at.millis()).abs() < window)
+                {
                     judged.outcome = Some(Outcome::Duplicate);
                 } else {
                     seen.push(at.millis());
@@ -284,7 +290,11 @@ impl Counting<'_> {
         }
         let wanted: Vec<Visit> = of_today.keys().copied().collect();
         let found = store::visited(conn, &wanted, since)?;
-        Ok(found.iter().filter_map(|visit| of_today.get(visit)).copied().collect())
+        Ok(found
+            .iter()
+            .filter_map(|visit| of_today.get(visit))
+            .copied()
+            .collect())
     }
 
     /// Adds up what became of the hits, by article; and tells who was there.
@@ -341,7 +351,9 @@ fn visit(judged: &Judged<'_>) -> Option<Visit> {
 /// What a sketch takes of a hash.
 fn short(visitor: [u8; 16]) -> u64 {
     let (first, _) = visitor.split_at(8);
-    first.iter().fold(0, |value, byte| value << 8 | u64::from(*byte))
+    first
+        .iter()
+        .fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
 /// What became of each hit, with its article's count: those counted before it included, and itself.

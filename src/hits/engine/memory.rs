@@ -96,9 +96,8 @@ impl Memory {
             .filter(hit_nodes::node.ne(node))
             .select((hit_nodes::node, hit_nodes::folded))
             .load(conn)?;
-        let mut latest: HashMap<i64, i64> = store::latest_of_others(conn, node)?
-            .into_iter()
-            .collect();
+        let mut latest: HashMap<i64, i64> =
+            store::latest_of_others(conn, node)?.into_iter().collect();
         let mut is_lost = false;
         for (other, folded) in folded {
             let last = latest.remove(&other).unwrap_or(folded);
@@ -189,12 +188,7 @@ impl Memory {
     }
 
     /// Learns the counts of these articles, less what this flush adds.
-    pub fn count_up(
-        &mut self,
-        conn: &mut Conn,
-        ids: &[i64],
-        today: NaiveDate,
-    ) -> QueryResult<()> {
+    pub fn count_up(&mut self, conn: &mut Conn, ids: &[i64], today: NaiveDate) -> QueryResult<()> {
         let missing: Vec<i64> = ids
             .iter()
             .copied()
@@ -222,7 +216,10 @@ impl Memory {
 
     /// When a visitor was last known to come.
     pub fn last_visit(&self, visit: &Visit) -> Option<Timestamp> {
-        let found = self.visits.get(visit).or_else(|| self.older_visits.get(visit));
+        let found = self
+            .visits
+            .get(visit)
+            .or_else(|| self.older_visits.get(visit));
         found.copied()
     }
 

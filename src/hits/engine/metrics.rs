@@ -73,11 +73,7 @@ impl Metrics {
             Unit::Seconds,
             metrics.seconds.clone(),
         );
-        registry.register(
-            "flush_hits",
-            "Hits of one flush",
-            metrics.sizes.clone(),
-        );
+        registry.register("flush_hits", "Hits of one flush", metrics.sizes.clone());
         metrics
     }
 

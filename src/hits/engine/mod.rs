@@ -199,7 +199,11 @@ impl Engine {
         }
     }
 
-    async fn try_flush(&self, app: &App, asks: &Arc<Vec<Ask>>) -> Result<Vec<Vec<Recorded>>, DbError> {
+    async fn try_flush(
+        &self,
+        app: &App,
+        asks: &Arc<Vec<Ask>>,
+    ) -> Result<Vec<Vec<Recorded>>, DbError> {
         let rules = Rules::of(app);
         let (inner, asks) = (Arc::clone(&self.inner), Arc::clone(asks));
         let flushed = app.db.append(app.config.hits_sync, move |conn| {
@@ -263,7 +267,11 @@ impl Engine {
         loop {
             let clock = app.clock.clone();
             let work = move |conn: &mut Conn| fold_part(conn, zone, clock.now());
-            if !app.db.write(move |conn| work(conn).map_err(ApiError::from)).await? {
+            if !app
+                .db
+                .write(move |conn| work(conn).map_err(ApiError::from))
+                .await?
+            {
                 return Ok(());
             }
         }

@@ -130,7 +130,9 @@ pub fn ledgers(
     let days = days_of(conn, ids, today)?;
     let visitors = visitors_of_days(conn, &pending, &days)?;
     let mut windows: HashMap<i64, (Windows, Windows)> = HashMap::new();
-    let hits = days.iter().map(|day| (day.article_id, day.day, day.hits, 0));
+    let hits = days
+        .iter()
+        .map(|day| (day.article_id, day.day, day.hits, 0));
     let visitors = visitors
         .into_iter()
         .map(|((id, day), visitors)| (id, day, 0, visitors));
@@ -361,7 +363,10 @@ pub fn section_windows(
         let first = first_day(today, days);
         let listed = section_sum(conn, section_id, DAY, first, today)?;
         let not_public: i64 = hidden.values().map(of).sum();
-        let log: i64 = pending.values().map(|delta| delta.between(first, today)).sum();
+        let log: i64 = pending
+            .values()
+            .map(|delta| delta.between(first, today))
+            .sum();
         Ok(listed - not_public + log)
     };
     Ok((

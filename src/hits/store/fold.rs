@@ -568,7 +568,11 @@ pub fn section_sum(
     last: NaiveDate,
 ) -> QueryResult<i64> {
     let rows: Vec<i64> = hit_sums::table
-        .filter(hit_sums::section_id.eq(section_id).and(hit_sums::unit.eq(unit)))
+        .filter(
+            hit_sums::section_id
+                .eq(section_id)
+                .and(hit_sums::unit.eq(unit)),
+        )
         .filter(hit_sums::slot.between(first, last))
         .select(hit_sums::hits)
         .load(conn)?;

@@ -246,9 +246,7 @@ fn keys(conn: &mut Conn) -> QueryResult<Vec<Key>> {
         .select((hit_log::node, hit_log::seq))
         .load(conn)?;
     let parts: Vec<i64> = hit_parts::table.select(hit_parts::id).load(conn)?;
-    let flushes = flushes
-        .into_iter()
-        .map(|(node, seq)| Key::Flush(node, seq));
+    let flushes = flushes.into_iter().map(|(node, seq)| Key::Flush(node, seq));
     Ok(flushes.chain(parts.into_iter().map(Key::Part)).collect())
 }
 
@@ -307,7 +305,11 @@ pub fn latest_of_others(conn: &mut Conn, node: i64) -> QueryResult<Vec<(i64, i64
     let (before, after) = (hit_log::node.lt(node), hit_log::node.gt(node));
     let of = || hit_log::table.group_by(hit_log::node);
     let select = (hit_log::node, max(hit_log::seq).assume_not_null());
-    latest.extend(of().filter(before).select(select).load::<(i64, i64)>(conn)?);
+    latest.extend(
+        of().filter(before)
+            .select(select)
+            .load::<(i64, i64)>(conn)?,
+    );
     latest.extend(of().filter(after).select(select).load::<(i64, i64)>(conn)?);
     Ok(latest)
 }

@@ -41,8 +41,7 @@ pub struct Among {
     pub only_by: Option<i64>,
 }
 
-/// A page of articles in any state, by their counts. What stands in the log comes to its place when it
-/// is folded in, a moment later.
+/// A page of articles in any state, by their counts in the ledger.
 pub fn managed_page_ids(
     conn: &mut Conn,
     among: &Among,
@@ -217,7 +216,10 @@ pub fn start_from(
     ledger.total += more;
     write_ledgers(conn, &[ledger])?;
     let mut sums = Sums::new();
-    for section in listed_in(conn, &[article_id])?.remove(&article_id).unwrap_or_default() {
+    for section in listed_in(conn, &[article_id])?
+        .remove(&article_id)
+        .unwrap_or_default()
+    {
         sums.insert((section, TOTAL, WHOLE), more);
     }
     add_sums(conn, sums)?;

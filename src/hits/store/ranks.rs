@@ -122,7 +122,9 @@ impl Ranking<'_> {
             };
             let last = rows.last().map(|(value, id, _)| (*value, *id));
             let is_end = !is_walked || i64::try_from(rows.len()).unwrap_or(PAGE) < PAGE;
-            let rows = rows.into_iter().filter(|(_, id, _)| !pending.contains_key(id));
+            let rows = rows
+                .into_iter()
+                .filter(|(_, id, _)| !pending.contains_key(id));
             for (value, id) in self.exact(conn, rows.collect(), is_walked)? {
                 best.insert(Reverse((value, id)));
             }
@@ -136,7 +138,11 @@ impl Ranking<'_> {
             after = last;
             left -= PAGE;
         }
-        Ok(best.into_iter().take(wanted).map(|Reverse(ranked)| ranked).collect())
+        Ok(best
+            .into_iter()
+            .take(wanted)
+            .map(|Reverse(ranked)| ranked)
+            .collect())
     }
 
     /// Rows of the whole ledger, from the top or below one.
@@ -229,7 +235,9 @@ impl Ranking<'_> {
                     Window::All => ledgers.get(id).map_or(0, |ledger| ledger.total),
                     window => windows.get(id).map_or(0, |w| window.of(*w)),
                 };
-                let of_log = deltas.get(id).map_or(0, |d| self.window.of_delta(d, self.today));
+                let of_log = deltas
+                    .get(id)
+                    .map_or(0, |d| self.window.of_delta(d, self.today));
                 values.insert(*id, folded + of_log);
             }
         }

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 
 use crate::db::schema::{hit_ids, hit_visits};
 use crate::db::{Conn, Timestamp, dialect};
-use crate::upserted;
 use crate::hits::rules::HIT_ID_SECONDS;
+use crate::upserted;
 
 /// How many rows one statement writes.
 const CHUNK: usize = 1000;
@@ -105,11 +105,7 @@ pub fn note_visits(
 }
 
 /// Those of the visits whose visitor's last counted view was after `since`.
-pub fn visited(
-    conn: &mut Conn,
-    wanted: &[Visit],
-    since: Timestamp,
-) -> QueryResult<HashSet<Visit>> {
+pub fn visited(conn: &mut Conn, wanted: &[Visit], since: Timestamp) -> QueryResult<HashSet<Visit>> {
     let mut found = HashSet::new();
     for chunk in wanted.chunks(CHUNK) {
         let articles: HashSet<i64> = chunk.iter().map(|(article, _)| *article).collect();

@@ -3,8 +3,8 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use crate::db::schema::hit_salts;
 use crate::db::Conn;
+use crate::db::schema::hit_salts;
 use crate::each;
 
 /// A day's salt, where there is one.

@@ -186,7 +186,9 @@ pub fn hourly(
             ids.dedup();
             let public = public_within(conn, section, &ids, now)?;
             let public: std::collections::HashSet<i64> = public.into_iter().collect();
-            rows.into_iter().filter(|(id, ..)| public.contains(id)).collect()
+            rows.into_iter()
+                .filter(|(id, ..)| public.contains(id))
+                .collect()
         }
     };
     let pending = of.pending(conn, now)?;
@@ -218,11 +220,7 @@ pub fn section_last(
     Ok(folded_last(conn, section_id, now)?.max(of_log))
 }
 
-fn folded_last(
-    conn: &mut Conn,
-    section_id: i64,
-    now: Timestamp,
-) -> QueryResult<Option<Timestamp>> {
+fn folded_last(conn: &mut Conn, section_id: i64, now: Timestamp) -> QueryResult<Option<Timestamp>> {
     let last_at = hit_totals::last_at.assume_not_null();
     for offset in (0..MAX_WALK).step_by(PAGE as usize) {
         let rows: Vec<(i64, Timestamp)> = hit_totals::table

@@ -83,9 +83,15 @@ fn number(answer: &Answer, member: &str) -> i64 {
 }
 
 /// The ledger of an article, which must balance.
+///
+/// It is the same before and after the hits of the log are folded in.
 async fn ledger(app: &TestApp, article: i64) -> Answer {
     let path = format!("/v1/admin/articles/{article}/hits");
-    balanced(app.admin().get(&path).await.ok(200))
+    let before = balanced(app.admin().get(&path).await.ok(200));
+    app.fold().await;
+    let after = balanced(app.admin().get(&path).await.ok(200));
+    assert_eq!(after.json, before.json);
+    after
 }
 
 fn balanced(ledger: Answer) -> Answer {

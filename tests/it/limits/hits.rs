@@ -118,7 +118,7 @@ async fn far_over_the_limit_nothing_is_written(stage: Stage) {
     let mut holder = app.connect();
     match &mut holder {
         Conn::Sqlite(sqlite) => sqlite.batch_execute("BEGIN IMMEDIATE"),
-        Conn::Pg(pg) => pg.batch_execute("BEGIN; LOCK TABLE hit_totals IN EXCLUSIVE MODE"),
+        Conn::Pg(pg) => pg.batch_execute("BEGIN; LOCK TABLE hit_log IN EXCLUSIVE MODE"),
     }
     .expect("the writer is held");
     let answer = view(&app, id).send().await.ok(200);

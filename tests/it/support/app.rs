@@ -52,6 +52,7 @@ impl TestApp {
             ("LANMU_WORKERS", "1"),
             // Facts say when: `TestApp::tick`.
             ("LANMU_TICK_MS", "0"),
+            ("LANMU_HITS_FOLD_MS", "0"),
             ("LANMU_SITE_NAME", "青屿门户"),
             ("LANMU_SITE_URL", "https://www.example.com"),
         ]);
@@ -120,6 +121,12 @@ impl TestApp {
     pub async fn tick(&self) -> usize {
         let settled = lanmu::articles::tick(&self.app).await;
         settled.expect("the database answers")
+    }
+
+    /// Folds hits of the log into the ledger, and tells of how many articles.
+    pub async fn fold(&self) -> usize {
+        let folded = self.app.hits.fold(&self.app).await;
+        folded.expect("the database answers")
     }
 
     /// A request to this path, to be sent with `.await` on [`Request::send`].
