@@ -13,7 +13,7 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
-use tracing::Instrument;
+use tracing::{Instrument, Level};
 use utoipa::openapi::path::{HttpMethod, Paths};
 
 use crate::app::App;
@@ -36,6 +36,24 @@ pub const KEY_PREFIX: &str = "lanmu_";
 /// Where previews are read; what follows in a path is the token of a link.
 const PREVIEWS: &str = "/v1/preview";
 
+/// The span of a request.
+macro_rules! span {
+    ($level:expr, $id:ident, $method:ident, $path:ident, $req:ident) => {
+        tracing::span!(
+            $level, "request", $id, %$method, path = shown(&$path).as_ref(),
+            trace = trace_id($req.headers())
+        )
+    };
+}
+
+/// Whether a `POST` to this path records hits.
+pub fn records_hits(path: &str) -> bool {
+    let article = path
+        .strip_prefix("/v1/articles/")
+        .and_then(|rest| rest.strip_suffix("/hits"));
+    path == "/v1/hits" || article.is_some_and(|name| !name.is_empty() && !name.contains('/'))
+}
+
 /// The outermost middleware.
 pub async fn frame(
     mut req: ServiceRequest,
@@ -47,9 +65,13 @@ pub async fn frame(
     let method = req.method().clone();
     let path = routed_path(req.request()).to_owned();
     let origin = cors_origin(app.as_ref().map(|app| app.get_ref()), &path, req.headers());
-    let span = tracing::info_span!(
-        "request", id, %method, path = shown(&path).as_ref(), trace = trace_id(req.headers())
-    );
+    // Hits are too many for a line each.
+    let is_hit = method == Method::POST && records_hits(&path);
+    let span = if is_hit {
+        span!(Level::DEBUG, id, method, path, req)
+    } else {
+        span!(Level::INFO, id, method, path, req)
+    };
 
     async {
         if is_preflight(&req) {
@@ -78,11 +100,12 @@ pub async fn frame(
         };
         let status = res.status();
         add_headers(res.headers_mut(), &path, &id, &origin);
-        tracing::info!(
-            status = status.as_u16(),
-            micros = began.elapsed().as_micros() as u64,
-            "answered"
-        );
+        let micros = || began.elapsed().as_micros() as u64;
+        if is_hit {
+            tracing::debug!(status = status.as_u16(), micros = micros(), "answered");
+        } else {
+            tracing::info!(status = status.as_u16(), micros = micros(), "answered");
+        }
         Ok(res)
     }
     .instrument(span)
@@ -216,7 +239,9 @@ fn is_preflight(req: &ServiceRequest) -> bool {
 }
 
 fn add_headers(headers: &mut HeaderMap, path: &str, id: &str, cors: &Cors) {
-    put(headers, "x-request-id", id);
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
     put(headers, "x-content-type-options", "nosniff");
     let policy = if is_below(path, "/docs") {
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
@@ -239,16 +264,21 @@ fn add_headers(headers: &mut HeaderMap, path: &str, id: &str, cors: &Cors) {
     }
     match cors {
         Cors::Any => put(headers, "access-control-allow-origin", "*"),
-        Cors::Origin(origin) => put(headers, "access-control-allow-origin", origin),
+        Cors::Origin(origin) => {
+            if let Ok(origin) = HeaderValue::from_str(origin) {
+                headers.insert(HeaderName::from_static("access-control-allow-origin"), origin);
+            }
+        }
         Cors::None => return,
     }
     put(headers, "access-control-expose-headers", EXPOSED_HEADERS);
 }
 
-fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(HeaderName::from_static(name), value);
-    }
+fn put(headers: &mut HeaderMap, name: &'static str, value: &'static str) {
+    headers.insert(
+        HeaderName::from_static(name),
+        HeaderValue::from_static(value),
+    );
 }
 
 /// The client's `X-Request-Id` where it is sane (1 to 128 of `[A-Za-z0-9._-]`), else a new one.
@@ -361,6 +391,29 @@ pub async fn fallback(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_two_paths_of_delivery_record_hits() {
+        for path in [
+            "/v1/hits",
+            "/v1/articles/12/hits",
+            "/v1/articles/a-slug/hits",
+        ] {
+            assert!(records_hits(path), "{path}");
+        }
+        for path in [
+            "/v1/hits/",
+            "/v1/hits/top",
+            "/v1/articles/hits",
+            "/v1/articles//hits",
+            "/v1/articles/12/hits/",
+            "/v1/articles/../admin/articles/12/hits",
+            "/v1/admin/articles/12/hits",
+            "/v1/admin/articles/1/publish",
+        ] {
+            assert!(!records_hits(path), "{path}");
+        }
+    }
 
     #[test]
     fn the_log_shows_no_secret_of_a_path() {
