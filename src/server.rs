@@ -8,14 +8,13 @@ use std::time::Duration;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use actix_web::{App as Actix, HttpResponse, HttpServer, get};
-use utoipa_actix_web::AppExt;
-use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::error::ApiResult;
 use crate::http::answer::Delivery;
 use crate::http::frame::{Routes, fallback, frame};
+use crate::http::mount::Mount;
 use crate::http::params::Params;
 use crate::{
     api_keys, articles, audit, auth, changes, hits, limits, memory, openapi, previews, sections,
@@ -38,7 +37,7 @@ const TICK_AGAIN: Duration = Duration::from_secs(2);
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 
 /// Mounts every feature. Mounting a route puts it into the OpenAPI document.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     // The router tries paths in this order, and most of what comes is a hit or a read of an article.
     hits::routes(config);
     site::routes(config);
@@ -107,9 +106,7 @@ pub async fn run(
             .app_data(data.clone())
             .app_data(routes_table.clone())
             .app_data(document.clone())
-            .into_utoipa_app()
-            .configure(routes)
-            .into_app()
+            .configure(routes::<web::ServiceConfig>)
             .service(SwaggerUi::new("/docs/{_:.*}").config(
                 utoipa_swagger_ui::Config::from("/openapi.json").display_request_duration(true),
             ))

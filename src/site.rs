@@ -4,19 +4,19 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, get};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
 use crate::articles;
 use crate::error::{ApiError, ApiResult};
 use crate::hits;
 use crate::http::answer::{Delivery, revalidated};
+use crate::http::mount::Mount;
 use crate::http::params::Params;
 use crate::sections;
 use crate::visibility::{SITE, deliver};
 
 /// Mounts `/v1/site` and the health checks.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config
         .service(site)
         .service(healthz)

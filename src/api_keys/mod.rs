@@ -8,15 +8,15 @@ mod handlers;
 mod store;
 pub mod wire;
 
-use utoipa_actix_web::service_config::ServiceConfig;
-
 crate::path_id! {
     /// The id of an API key in a management path.
     ApiKeyId, "API key"
 }
 
+use crate::http::mount::Mount;
+
 /// Mounts the API keys.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config
         .service(handlers::list)
         .service(handlers::create)

@@ -21,12 +21,12 @@ pub mod wire;
 use std::collections::HashMap;
 
 use diesel::QueryResult;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
 use crate::config::Site;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
+use crate::http::mount::Mount;
 use crate::http::reference::{Ref, moved};
 use crate::sections::Tree;
 use crate::slugs::{self, Resource, Target};
@@ -42,7 +42,7 @@ crate::path_id! {
 }
 
 /// Mounts the articles of delivery and of management.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config
         .service(handlers::list)
         .service(handlers::read)

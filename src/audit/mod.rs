@@ -10,18 +10,17 @@ pub mod wire;
 
 use std::net::IpAddr;
 
-use utoipa_actix_web::service_config::ServiceConfig;
-
 use crate::app::App;
 use crate::db::Timestamp;
 use crate::error::{ApiError, ApiResult};
 use crate::http::client::Origin;
+use crate::http::mount::Mount;
 
 pub use changes::{Change, between, whole_between};
 pub use store::{record, record_change};
 
 /// Mounts the audit log.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config.service(handlers::list);
 }
 

@@ -19,10 +19,9 @@ mod store;
 mod token;
 pub mod wire;
 
-use utoipa_actix_web::service_config::ServiceConfig;
-
 use crate::app::App;
 use crate::error::ApiResult;
+use crate::http::mount::Mount;
 
 pub use access::{
     Extent, ManageApiKeys, ManageUsers, Permission, Preview, Publish, ReadAudit, ReadContent,
@@ -37,7 +36,7 @@ pub use rotation::{Begin, Rotated, load as load_keys, rotate as rotate_keys};
 pub use store::{ResetToken, drop_reset, email_key, make_reset, revoke_all_sessions};
 
 /// Mounts `/v1/auth` and the public keys.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config
         .service(handlers::login)
         .service(handlers::refresh)

@@ -10,11 +10,11 @@ mod handlers;
 mod store;
 pub mod wire;
 
-use utoipa_actix_web::service_config::ServiceConfig;
-
 pub use store::{Visible, articles_since, generation, knows, record};
 
+use crate::http::mount::Mount;
+
 /// Mounts the change log.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config.service(handlers::list);
 }

@@ -20,12 +20,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::NaiveDate;
 use diesel::QueryResult;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::app::App;
 use crate::clock::SiteZone;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
+use crate::http::mount::Mount;
 use crate::limits::Share;
 use crate::secrets;
 use crate::writes::{Answer, Keyed, Owner};
@@ -36,7 +36,7 @@ pub use rules::{Client, Outcome, Viewer, Visitor};
 use wire::HitCount;
 
 /// Mounts the hit counts of delivery and of management.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config
         .service(handlers::record_one)
         .service(handlers::record_many)

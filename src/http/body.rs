@@ -92,6 +92,7 @@ fn read(
     media_types: &'static [&'static str],
 ) -> impl Future<Output = Result<web::Bytes, ApiError>> + use<> {
     let mut payload = payload.take();
+    let is_empty = matches!(payload, Payload::None);
     let app = req.app_data::<web::Data<App>>().cloned();
     let media_type = header(req, CONTENT_TYPE);
     let coding = header(req, CONTENT_ENCODING);
@@ -121,11 +122,14 @@ fn read(
             }
             Ok(bytes.freeze())
         };
-        let bytes = tokio::time::timeout(app.config.body_time, collect)
-            .await
-            .map_err(|_| {
-                ApiError::new(Code::RequestTimeout, "the body did not arrive in time")
-            })??;
+        let bytes = match is_empty {
+            true => web::Bytes::new(),
+            false => tokio::time::timeout(app.config.body_time, collect)
+                .await
+                .map_err(|_| {
+                    ApiError::new(Code::RequestTimeout, "the body did not arrive in time")
+                })??,
+        };
         if !bytes.is_empty() {
             check_media_type(media_type.as_deref(), coding.as_deref(), media_types)?;
         }

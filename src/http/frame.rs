@@ -266,7 +266,10 @@ fn add_headers(headers: &mut HeaderMap, path: &str, id: &str, cors: &Cors) {
         Cors::Any => put(headers, "access-control-allow-origin", "*"),
         Cors::Origin(origin) => {
             if let Ok(origin) = HeaderValue::from_str(origin) {
-                headers.insert(HeaderName::from_static("access-control-allow-origin"), origin);
+                headers.insert(
+                    HeaderName::from_static("access-control-allow-origin"),
+                    origin,
+                );
             }
         }
         Cors::None => return,

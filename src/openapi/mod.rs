@@ -63,7 +63,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     let (_, mut api) = actix_web::App::new()
         .into_utoipa_app()
         .openapi(Base::openapi())
-        .configure(server::routes)
+        .configure(|config| server::routes(config))
         .split_for_parts();
     let components = api.components.get_or_insert_with(Components::new);
     components.add_security_scheme(

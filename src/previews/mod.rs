@@ -9,11 +9,11 @@ mod store;
 mod token;
 pub mod wire;
 
-use utoipa_actix_web::service_config::ServiceConfig;
-
 pub use store::revoke;
 
+use crate::http::mount::Mount;
+
 /// Mounts the making and the reading of previews.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config.service(handlers::create).service(handlers::read);
 }

@@ -12,10 +12,9 @@ pub mod store;
 mod tree;
 pub mod wire;
 
-use utoipa_actix_web::service_config::ServiceConfig;
-
 use crate::db::Conn;
 use crate::error::{ApiError, ApiResult};
+use crate::http::mount::Mount;
 use crate::http::reference::{Ref, moved};
 use crate::slugs::{self, Resource};
 
@@ -29,7 +28,7 @@ crate::path_id! {
 }
 
 /// Mounts the sections of delivery and of management.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config
         .service(handlers::list)
         .service(handlers::read_tree)

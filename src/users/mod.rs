@@ -8,13 +8,13 @@ mod store;
 pub mod wire;
 
 use thiserror::Error;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::audit::{Actor, By};
 use crate::auth::{Role, hash_now, weakness};
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::fields::Check;
+use crate::http::mount::Mount;
 
 pub use store::{NewUser, UserRow};
 
@@ -24,7 +24,7 @@ crate::path_id! {
 }
 
 /// Mounts the accounts.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config
         .service(handlers::list)
         .service(handlers::create)

@@ -6,8 +6,6 @@ mod edit;
 mod external;
 mod list;
 
-use utoipa_actix_web::service_config::ServiceConfig;
-
 use super::lists;
 use super::store::{Stored, Writer};
 use super::wire::{Edits, Publication, PublishInput};
@@ -15,10 +13,11 @@ use crate::auth::{Caller, Permission};
 use crate::db::Timestamp;
 use crate::error::ApiResult;
 use crate::http::fields::{Check, Member, Object};
+use crate::http::mount::Mount;
 use crate::writes::Answer;
 
 /// Mounts the articles of management.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config
         .service(list::list)
         .service(edit::create)

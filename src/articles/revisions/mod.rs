@@ -11,8 +11,6 @@ mod retention;
 mod store;
 pub mod wire;
 
-use utoipa_actix_web::service_config::ServiceConfig;
-
 pub use retention::Retention;
 
 crate::path_id! {
@@ -20,8 +18,10 @@ crate::path_id! {
     Version, "revision", "version"
 }
 
+use crate::http::mount::Mount;
+
 /// Mounts the revisions of articles.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config
         .service(handlers::list)
         .service(handlers::read)
