@@ -175,7 +175,7 @@ pub fn articles(
         let days = 1 + numbers.below(5);
         for day in 0..days {
             let at = now.plus_seconds(-i64::try_from(day * 7 * 86_400).unwrap_or(0));
-            hits::store::add_history(conn, stored.row.id, zone.day(at), views, at, zone.day(now))?;
+            hits::store::add_history(conn, stored.row.id, views, at, zone, now)?;
         }
     }
     Ok(())

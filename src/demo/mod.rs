@@ -266,7 +266,7 @@ fn add_views(conn: &mut Conn, views: &Views, zone: SiteZone, now: Timestamp) -> 
         let hits = views.popularity * fresh * (8 + wobble) / 10;
         if hits > 0 {
             let last_at = zone.end_of_day(day).plus_seconds(-60).min(now);
-            hits::store::add_history(conn, views.article_id, day, hits, last_at, today)?;
+            hits::store::add_history(conn, views.article_id, hits, last_at, zone, now)?;
         }
     }
     hits::store::start_from(conn, views.article_id, views.baseline, today)?;

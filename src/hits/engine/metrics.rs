@@ -3,6 +3,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
@@ -24,6 +25,8 @@ pub struct Metrics {
     pub restarts: Counter,
     /// Articles whose ledgers were written.
     pub folded: Counter,
+    /// Flushes that are not folded in, when last looked at.
+    pub pending: Gauge,
     /// How long flushes take.
     pub seconds: Histogram,
     sizes: Histogram,
@@ -38,6 +41,7 @@ impl Metrics {
             failed: Counter::default(),
             restarts: Counter::default(),
             folded: Counter::default(),
+            pending: Gauge::default(),
             seconds: Histogram::new(exponential_buckets(0.000_1, 2.0, 16)),
             sizes: Histogram::new(exponential_buckets(1.0, 2.0, 13)),
         };
@@ -66,6 +70,11 @@ impl Metrics {
             "folded_articles",
             "Ledgers of articles that hits of the log were folded into",
             metrics.folded.clone(),
+        );
+        registry.register(
+            "pending_flushes",
+            "Flushes of all nodes that stood in the log when it was last looked at",
+            metrics.pending.clone(),
         );
         registry.register_with_unit(
             "flush",

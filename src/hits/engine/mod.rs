@@ -244,6 +244,8 @@ impl Engine {
             .db
             .read(|conn| Ok::<_, ApiError>(Gathered::of(&Pending::read(conn)?)))
             .await?;
+        let pending = i64::try_from(gathered.flushes()).unwrap_or(i64::MAX);
+        self.inner.metrics.pending.set(pending);
         if gathered.is_empty() {
             return Ok(0);
         }

@@ -437,6 +437,11 @@ impl Gathered {
         self.ends.is_empty()
     }
 
+    /// How many flushes it is of.
+    pub fn flushes(&self) -> usize {
+        self.ends.values().map(|(_, number)| number).sum()
+    }
+
     /// How many articles it is of.
     pub fn articles(&self) -> usize {
         self.deltas.len()

@@ -185,19 +185,20 @@ fn forget_history(conn: &mut Conn, article_id: i64) -> QueryResult<()> {
     Ok(())
 }
 
-/// Adds views of a day that are known otherwise, such as a demonstration's history.
+/// Adds views of the day of `last_at` that are known otherwise, such as a demonstration's history.
 pub fn add_history(
     conn: &mut Conn,
     article_id: i64,
-    day: NaiveDate,
     hits: i64,
     last_at: Timestamp,
-    today: NaiveDate,
+    zone: SiteZone,
+    now: Timestamp,
 ) -> QueryResult<()> {
+    let (day, hour) = (zone.day(last_at), zone.start_of_hour(last_at));
     let mut delta = Delta::of(article_id);
     delta.last_at = Some(last_at.millis());
-    delta.add(Views::new(day, last_at, Client::Web, hits));
-    apply(conn, &[delta], today, last_at)
+    delta.add(Views::new(day, hour, Client::Web, hits));
+    apply(conn, &[delta], zone.day(now), now)
 }
 
 /// Sets what an older system had counted, without an entry in the ledger: for new articles.
