@@ -27,6 +27,26 @@ macro_rules! each {
     };
 }
 
+/// Runs an upsert of many rows: PostgreSQL by one statement; SQLite by one for each row, which it has
+/// prepared, where one for all would be read anew each time.
+#[macro_export]
+macro_rules! written {
+    ($conn:expr, $rows:expr, |$values:ident| $statement:expr) => {
+        match $conn {
+            $crate::db::Conn::Pg(conn) => {
+                for $values in $rows.chunks(1000) {
+                    $statement.execute(conn)?;
+                }
+            }
+            $crate::db::Conn::Sqlite(conn) => {
+                for $values in $rows {
+                    $statement.execute(conn)?;
+                }
+            }
+        }
+    };
+}
+
 /// Runs an upsert of many rows and loads columns of those that it wrote: PostgreSQL by one statement,
 /// SQLite, which returns nothing of many, by one for each row.
 #[macro_export]

@@ -16,9 +16,9 @@ use crate::db::schema::{
     hit_days, hit_hours, hit_log, hit_nodes, hit_parts, hit_sums, hit_totals, listings,
 };
 use crate::db::{Conn, Timestamp};
-use crate::each;
 use crate::hits::rules::Client;
 use crate::http::frame::random_id;
+use crate::{each, written};
 
 use super::counts::first_day;
 use super::log::{Delta, Key, Pending, encode};
@@ -122,11 +122,8 @@ pub fn ledger_rows(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Led
 /// Writes ledgers as they are now.
 pub fn write_ledgers(conn: &mut Conn, ledgers: &[Ledger]) -> QueryResult<()> {
     use hit_totals as t;
-    if ledgers.is_empty() {
-        return Ok(());
-    }
-    each!(conn, c => diesel::insert_into(t::table)
-        .values(ledgers)
+    written!(conn, ledgers, |values| diesel::insert_into(t::table)
+        .values(values)
         .on_conflict(t::article_id)
         .do_update()
         .set((
@@ -147,8 +144,7 @@ pub fn write_ledgers(conn: &mut Conn, ledgers: &[Ledger]) -> QueryResult<()> {
             t::week.eq(excluded(t::week)),
             t::month.eq(excluded(t::month)),
             t::last_at.eq(excluded(t::last_at)),
-        ))
-        .execute(c))?;
+        )));
     Ok(())
 }
 
@@ -203,14 +199,13 @@ pub fn add_sums(conn: &mut Conn, sums: Sums) -> QueryResult<()> {
             hits,
         })
         .collect();
-    for chunk in rows.chunks(2000) {
-        each!(conn, c => diesel::insert_into(hit_sums::table)
-            .values(chunk)
-            .on_conflict((hit_sums::section_id, hit_sums::unit, hit_sums::slot))
-            .do_update()
-            .set(hit_sums::hits.eq(hit_sums::hits + excluded(hit_sums::hits)))
-            .execute(c))?;
-    }
+    written!(conn, &rows, |values| diesel::insert_into(hit_sums::table)
+        .values(values)
+        .on_conflict((hit_sums::section_id, hit_sums::unit, hit_sums::slot))
+        .do_update()
+        .set(
+            hit_sums::hits.eq(hit_sums::hits + excluded(hit_sums::hits))
+        ));
     Ok(())
 }
 
@@ -347,18 +342,15 @@ fn write_days(conn: &mut Conn, ids: &[i64], deltas: &[Delta]) -> QueryResult<()>
             Ok(row)
         })
         .collect::<QueryResult<_>>()?;
-    for chunk in rows.chunks(2000) {
-        each!(conn, c => diesel::insert_into(hit_days::table)
-            .values(chunk)
-            .on_conflict((hit_days::article_id, hit_days::day))
-            .do_update()
-            .set((
-                hit_days::hits.eq(excluded(hit_days::hits)),
-                hit_days::visitors.eq(excluded(hit_days::visitors)),
-                hit_days::sketch.eq(excluded(hit_days::sketch)),
-            ))
-            .execute(c))?;
-    }
+    written!(conn, &rows, |values| diesel::insert_into(hit_days::table)
+        .values(values)
+        .on_conflict((hit_days::article_id, hit_days::day))
+        .do_update()
+        .set((
+            hit_days::hits.eq(excluded(hit_days::hits)),
+            hit_days::visitors.eq(excluded(hit_days::visitors)),
+            hit_days::sketch.eq(excluded(hit_days::sketch)),
+        )));
     Ok(())
 }
 
@@ -395,14 +387,13 @@ fn write_hours(conn: &mut Conn, deltas: &[Delta], now: Timestamp) -> QueryResult
             hits,
         })
         .collect();
-    for chunk in rows.chunks(2000) {
-        each!(conn, c => diesel::insert_into(hit_hours::table)
-            .values(chunk)
-            .on_conflict((hit_hours::article_id, hit_hours::hour))
-            .do_update()
-            .set(hit_hours::hits.eq(hit_hours::hits + excluded(hit_hours::hits)))
-            .execute(c))?;
-    }
+    written!(conn, &rows, |values| diesel::insert_into(hit_hours::table)
+        .values(values)
+        .on_conflict((hit_hours::article_id, hit_hours::hour))
+        .do_update()
+        .set(
+            hit_hours::hits.eq(hit_hours::hits + excluded(hit_hours::hits))
+        ));
     Ok(())
 }
 
