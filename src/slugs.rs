@@ -1,6 +1,8 @@
 //! Slugs that are free, and slugs that once were: an old slug leads to what it named until a live
 //! one takes it.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::db::schema::{articles, old_slugs, sections};
@@ -80,6 +82,25 @@ pub fn resolve(
         return Ok(Some(Target { id, is_old: false }));
     }
     Ok(old(conn, resource, slug)?.map(|id| Target { id, is_old: true }))
+}
+
+/// The articles that slugs lead to: those that have them now or, where none has, had them once.
+pub fn articles(conn: &mut Conn, wanted: &[&str]) -> QueryResult<HashMap<String, i64>> {
+    let mut found = HashMap::with_capacity(wanted.len());
+    for chunk in wanted.chunks(500) {
+        let old: Vec<(String, i64)> = old_slugs::table
+            .filter(old_slugs::resource.eq(Resource::Article.name()))
+            .filter(old_slugs::slug.eq_any(chunk))
+            .select((old_slugs::slug, old_slugs::target_id))
+            .load(conn)?;
+        found.extend(old);
+        let live: Vec<(String, i64)> = articles::table
+            .filter(articles::slug.eq_any(chunk))
+            .select((articles::slug, articles::id))
+            .load(conn)?;
+        found.extend(live);
+    }
+    Ok(found)
 }
 
 /// One of `wanted`, `wanted-2`, `wanted-3`, … that nothing has or had: the first where they were

@@ -34,7 +34,8 @@ use crate::slugs::{self, Resource, Target};
 use lists::Include;
 use wire::ArticleSummary;
 
-pub use permit::find_for;
+pub use permit::{find_for, within_reach};
+pub use store::{Name, named};
 
 crate::path_id! {
     /// The id of an article in a management path.

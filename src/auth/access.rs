@@ -63,7 +63,7 @@ pub enum Scope {
     ContentPublish,
     /// Read hit counts with their ledgers.
     HitsRead,
-    /// Correct hit counts.
+    /// Record views as a server, and correct hit counts.
     HitsWrite,
 }
 
@@ -138,7 +138,7 @@ permissions! {
     WriteSections
     /// Read hit counts with their ledgers.
     ReadHits
-    /// Set baselines and reset counts.
+    /// Record views as a server, and correct hit counts.
     WriteHits
     /// See and change accounts.
     ManageUsers
@@ -238,7 +238,11 @@ pub const OPERATIONS: &[(&str, Permission)] = {
         ("moveSection", P::WriteSections),
         ("listManagedHits", P::ReadHits),
         ("getManagedHits", P::ReadHits),
+        ("exportHits", P::ReadHits),
+        ("recordManagedHits", P::WriteHits),
+        ("importHitBaselines", P::WriteHits),
         ("setHitBaseline", P::WriteHits),
+        ("adjustHits", P::WriteHits),
         ("resetHits", P::WriteHits),
         ("deleteHits", P::WriteHits),
         ("listUsers", P::ManageUsers),

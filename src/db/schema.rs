@@ -212,6 +212,17 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
+    article_legacy_urls (article_id, ordinal) {
+        article_id -> BigInt,
+        ordinal -> BigInt,
+        head -> Text,
+        url -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
     article_terms (kind, term, article_id) {
         kind -> Text,
         term -> Text,
@@ -479,6 +490,7 @@ diesel::joinable!(revisions -> articles (article_id));
 diesel::joinable!(preview_links -> articles (article_id));
 diesel::joinable!(article_details -> articles (article_id));
 diesel::joinable!(article_also -> articles (article_id));
+diesel::joinable!(article_legacy_urls -> articles (article_id));
 diesel::joinable!(article_terms -> articles (article_id));
 diesel::joinable!(listings -> articles (article_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
@@ -496,6 +508,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     articles,
     article_details,
     article_also,
+    article_legacy_urls,
     article_terms,
     listings,
     old_slugs,

@@ -17,11 +17,11 @@ use crate::http::reference::Ref;
 use crate::sections;
 use crate::visibility::SITE;
 
-use super::rules::{Client, Outcome, Viewer};
+use super::rules::{Client, Outcome, Viewer, Visitor};
 use super::store::{self, Ranking, Window};
 use super::wire::{
     HitBatch, HitBatchItemResult, HitBatchResult, HitCount, HitCounts, HitInput, HitResult,
-    SectionHitCount, TopArticle, TopList,
+    ManagedHitBatchItem, SectionHitCount, TopArticle, TopList,
 };
 use super::{Ask, Hit, Recorded, Target, record_keyed};
 use crate::limits::Share;
@@ -31,6 +31,8 @@ use crate::writes::{Answer, Keyed};
 const MAX_BATCH: usize = 500;
 /// The longest hit id, in characters.
 const MAX_HIT_ID: usize = 64;
+/// The longest name of a visitor, in characters.
+const MAX_VISITOR: usize = 200;
 
 fn check_client(check: &mut Check, pointer: &str, client: Member<String>) -> Option<Client> {
     let name = client.given()?;
@@ -130,7 +132,11 @@ pub async fn record_many(
     body: Beacon<HitBatch>,
 ) -> ApiResult<HttpResponse> {
     let viewer = Viewer::of(&req, &app.config.trusted_proxies);
-    let ask = checked_batch(body.0).map(|hits| Ask::of(&app, hits, viewer));
+    let items = body.0.hits.map(|items| {
+        let items = items.into_iter();
+        items.map(|Object(item)| item.into()).collect()
+    });
+    let ask = checked_batch(items).map(|hits| Ask::of(&app, hits, viewer));
     record_keyed(&app, &keyed, None, ask, batch_answer).await
 }
 
@@ -148,42 +154,43 @@ pub fn batch_answer(recorded: Vec<Recorded>) -> ApiResult<Answer> {
     })
 }
 
-fn checked_batch(batch: HitBatch) -> ApiResult<Vec<Hit>> {
+/// The hits of a batch: 422 with all faults, where there are any.
+pub fn checked_batch(items: Option<Vec<ManagedHitBatchItem>>) -> ApiResult<Vec<Hit>> {
     let mut check = Check::default();
-    let items = batch.hits.filter(|items| !items.is_empty());
+    let items = items.filter(|items| !items.is_empty());
     let items = check.required("/hits", items).unwrap_or_default();
     if items.len() > MAX_BATCH {
-        check.fault(
-            "/hits",
-            FaultCode::TooMany,
-            format!("must have at most {MAX_BATCH} items"),
-        );
+        let detail = format!("must have at most {MAX_BATCH} items");
+        check.fault("/hits", FaultCode::TooMany, detail);
         check.finish()?;
         return Ok(Vec::new());
     }
     let mut hits = Vec::with_capacity(items.len());
-    for (index, Object(item)) in items.into_iter().enumerate() {
-        let at = |name: &str| format!("/hits/{index}/{name}");
-        let article_id = check.required(&at("article_id"), item.article_id);
-        let hit_id = check.required_line(&at("hit_id"), item.hit_id, MAX_HIT_ID);
-        let instant = item
-            .at
-            .given()
-            .and_then(|text| check.instant(&at("at"), &text));
-        let client = check_client(&mut check, &at("client"), item.client);
-        if let (Some(article_id), Some(hit_id)) = (article_id, hit_id) {
-            hits.push(Hit {
-                target: Target::Id(article_id),
-                hit_id: Some(hit_id),
-                at: instant,
-                client: client.unwrap_or(Client::Other),
-                visitor: None,
-                share: Share::Judged,
-            });
-        }
+    for (index, item) in items.into_iter().enumerate() {
+        hits.extend(checked_item(&mut check, index, item));
     }
     check.finish()?;
     Ok(hits)
+}
+
+fn checked_item(check: &mut Check, index: usize, item: ManagedHitBatchItem) -> Option<Hit> {
+    let at = |name: &str| format!("/hits/{index}/{name}");
+    let article_id = check.required(&at("article_id"), item.article_id);
+    let hit_id = check.required_line(&at("hit_id"), item.hit_id, MAX_HIT_ID);
+    let instant = item.at.given();
+    let instant = instant.and_then(|text| check.instant(&at("at"), &text));
+    let client = check_client(check, &at("client"), item.client);
+    let visitor = item.visitor.given();
+    let visitor =
+        visitor.and_then(|name| check.required_line(&at("visitor"), Some(name), MAX_VISITOR));
+    Some(Hit {
+        target: Target::Id(article_id?),
+        hit_id: Some(hit_id?),
+        at: instant,
+        client: client.unwrap_or(Client::Other),
+        visitor: visitor.as_deref().map(Visitor::named),
+        share: Share::Judged,
+    })
 }
 
 /// Answers a read of counts, which caches always ask about.

@@ -10,6 +10,7 @@ mod engine;
 mod handlers;
 mod rules;
 mod series;
+mod shim;
 pub mod store;
 pub mod wire;
 
@@ -47,11 +48,8 @@ pub fn routes<M: Mount>(config: &mut M) {
         .service(series::daily)
         .service(series::hourly)
         .service(series::monthly)
-        .service(admin::list)
-        .service(admin::read)
-        .service(admin::set_baseline)
-        .service(admin::reset)
-        .service(admin::delete);
+        .service(shim::read_as_script);
+    admin::routes(config);
 }
 
 /// What a hit is of.

@@ -62,7 +62,9 @@ fn code_of(operation: &str, status: u16) -> Option<Code> {
             409,
         ) => Some(Code::InvalidTransition),
         ("bulkArticles", 409) => Some(Code::BulkFailed),
-        ("recordHit" | "recordHits" | "resetHits", 409) => Some(Code::IdempotencyInFlight),
+        ("recordHit" | "recordHits" | "recordManagedHits" | "adjustHits" | "resetHits", 409) => {
+            Some(Code::IdempotencyInFlight)
+        }
         _ => None,
     };
     let first = || {

@@ -19,6 +19,7 @@ const STATIC: &[&str] = &["/openapi.json", "/.well-known/jwks.json"];
 /// What is managed below a resource, but is none that has a version.
 const UNVERSIONED: &[&str] = &[
     "/hits",
+    "/adjust",
     "/reset",
     "/check",
     "/password-reset",
@@ -154,7 +155,11 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
         problems.push(("428", "The operation needs If-Match"));
     }
     let writes_content = parameters(operation).any(|p| p.name == "dry_run");
-    let is_of_hits = records_hits(path, method) || path.ends_with("/hits/reset");
+    let is_of_hits = records_hits(path, method)
+        || path == "/v1/admin/hits"
+        || ["/hits/adjust", "/hits/reset"]
+            .iter()
+            .any(|end| path.ends_with(end));
     if *method == HttpMethod::Post && (writes_content || is_of_hits) {
         problems.push((
             "409",

@@ -130,6 +130,9 @@ async fn head_is_get_without_the_body(stage: Stage) {
         "/v1/hits?article_ids=1",
         "/v1/hits/top",
         "/v1/hits/daily",
+        "/v1/hits/hourly",
+        "/v1/hits/monthly",
+        "/v1/articles/tide/hits.js?callback=show",
         "/v1/articles/none",
     ] {
         let get = app.get(path).await;

@@ -228,6 +228,10 @@ impl Recorder {
             if path.starts_with("/v1/admin/audit") {
                 number_entries(&mut shown);
             }
+            if path == "/metrics" {
+                // They tell how long things took.
+                shown = json!(METRICS);
+            }
             example["answers"][answer.status.to_string()] = shown;
         }
         assert!(answer.status < 300, "{method} {path}: {answer}");
@@ -243,6 +247,10 @@ fn number_entries(list: &mut Value) {
     }
     list["page"]["next_cursor"] = json!("WyItaWQiLCIiLDQwXQ");
 }
+
+/// Some of what `/metrics` tells.
+const METRICS: &str = "# HELP lanmu_hits_answered Hits that were written and answered, by result.\n\
+    # TYPE lanmu_hits_answered counter\nlanmu_hits_answered_total{result=\"counted\"} 1530\n# EOF\n";
 
 /// Whether it is the beginning of an API key.
 fn is_prefix(text: &str) -> bool {
@@ -303,6 +311,7 @@ async fn use_everything(recorder: &mut Recorder) {
         "/.well-known/jwks.json",
         "/healthz",
         "/readyz",
+        "/metrics",
     ] {
         recorder.call(M::GET, path, None).await;
     }
@@ -333,6 +342,7 @@ async fn use_everything(recorder: &mut Recorder) {
     let articles = "/v1/admin/articles";
     let older = json!({
         "title": "雨后的码头", "section_id": 3, "tags": ["海洋"],
+        "legacy_urls": ["/show.asp?id=31"],
         "body": {"format": "text", "content": "雨停了，缆绳还在滴水。"},
         "publish": {"published_at": "2026-01-29T08:00:00+08:00"},
     });
@@ -434,6 +444,26 @@ async fn use_everything(recorder: &mut Recorder) {
         {"article_id": 99, "hit_id": "a2"},
     ]});
     recorder.call(M::POST, "/v1/hits", Some(batch)).await;
+    let batch = json!({"hits": [
+        {"article_id": 3, "hit_id": "r-81", "client": "mini", "visitor": "openid-5f0c"},
+        {"article_id": 99, "hit_id": "r-82"},
+    ]});
+    recorder.call(M::POST, "/v1/admin/hits", Some(batch)).await;
+    let import = json!({"reason": "counts of the old portal", "items": [
+        {"legacy_url": "/show.asp?id=31", "baseline": 820},
+        {"external_id": "library-0131", "baseline": 60},
+    ]});
+    recorder
+        .call(M::PUT, "/v1/admin/hits/baselines", Some(import))
+        .await;
+    let adjustment = json!({"delta": -2, "reason": "views of a broken script"});
+    recorder
+        .call(
+            M::POST,
+            "/v1/admin/articles/1/hits/adjust",
+            Some(adjustment),
+        )
+        .await;
     let baseline = json!({"baseline": 1000, "reason": "counts of the old portal"});
     recorder
         .call(M::PUT, "/v1/admin/articles/3/hits", Some(baseline))
@@ -456,6 +486,10 @@ async fn use_everything(recorder: &mut Recorder) {
         "/v1/hits?article_ids=1,3",
         "/v1/hits/top?window=all&limit=2",
         "/v1/hits/daily?from=2026-01-29&to=2026-01-31",
+        "/v1/hits/hourly?hours=3",
+        "/v1/hits/monthly?from=2025-12&to=2026-01",
+        "/v1/articles/3/hits.js?callback=showHits",
+        "/v1/admin/hits.csv",
         "/v1/admin/hits?limit=2",
         "/v1/admin/articles/3/hits",
     ] {

@@ -2,6 +2,7 @@
 
 mod due;
 mod life;
+mod names;
 mod order;
 mod places;
 mod references;
@@ -29,6 +30,7 @@ use crate::sections::{self, Reach, Tree};
 
 pub use due::{delete_trashed, due_ids, settle_due};
 pub use life::{delete, publish, take};
+pub use names::{Name, named};
 pub use order::{MAX_POSITION, reorder};
 pub use places::{KEYWORD, SectionCount, TAG, counts, ids_in_sections, move_all, relist};
 pub use references::{external_id_taken, known_articles};

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::names::write_legacy_urls;
 use super::places::{is_live, list_again, list_new, write_also_in, write_related, write_terms};
 use super::references::{check_external_id, check_references, check_related, check_slug};
 use super::revise::revise;
@@ -70,6 +71,9 @@ pub fn create(
     write_also_in(conn, id, &stored.also_in)?;
     if !stored.related.is_empty() {
         write_related(conn, id, &stored.related)?;
+    }
+    if !stored.details.legacy_urls.0.is_empty() {
+        write_legacy_urls(conn, id, &stored.details.legacy_urls.0)?;
     }
     write_terms(conn, &stored.row)?;
     let changes = finish(conn, &writer.act, None, &stored)?;
@@ -175,6 +179,9 @@ fn replace(
     }
     if is.related != was.related {
         write_related(conn, id, &is.related)?;
+    }
+    if is.details.legacy_urls != was.details.legacy_urls {
+        write_legacy_urls(conn, id, &is.details.legacy_urls.0)?;
     }
     let changes = finish(conn, &writer.act, Some(was), &is)?;
     if is_published {

@@ -231,12 +231,13 @@ impl Counting<'_> {
         let window = i64::try_from(self.rules.window.as_millis()).unwrap_or(i64::MAX);
         let since = Timestamp::from_millis(self.now.millis().saturating_sub(window));
         let since = since.unwrap_or(self.now);
-        let mut near: HashMap<(usize, i64), Vec<i64>> = HashMap::new();
+        let mut near: HashMap<(usize, Visit), Vec<i64>> = HashMap::new();
         let mut wanted: BTreeSet<Visit> = BTreeSet::new();
         for judged in judged.iter_mut().filter(|j| j.outcome.is_none()) {
+            let Some(visit) = visit(judged) else { continue };
             if let Some(at) = judged.hit.at {
                 // What happened without a connection is compared with its own batch only.
-                let seen = near.entry((judged.ask, judged.article_id)).or_default();
+                let seen = near.entry((judged.ask, visit)).or_default();
                 if seen
                     .iter()
                     .any(|other| (other - at.millis()).abs() < window)
@@ -245,7 +246,7 @@ impl Counting<'_> {
                 } else {
                     seen.push(at.millis());
                 }
-            } else if let Some(visit) = visit(judged) {
+            } else {
                 match memory.last_visit(&visit) {
                     Some(last) if last > since => judged.outcome = Some(Outcome::Duplicate),
                     _ => drop(wanted.insert(visit)),

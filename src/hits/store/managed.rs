@@ -6,12 +6,13 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use serde_json::Value;
 
+use crate::articles::rules::Status;
 use crate::audit::{self, By, Change, Entry, Event, Resource};
 use crate::clock::SiteZone;
 use crate::db::schema::{
     articles as articles_table, hit_days, hit_entries, hit_hours, hit_months, hit_totals,
 };
-use crate::db::{Conn, Timestamp};
+use crate::db::{Conn, MultiBackend, Timestamp};
 use crate::hits::rules::Client;
 use crate::http::paging::{Found, Paging};
 
@@ -51,7 +52,7 @@ pub fn managed_page_ids(
     let all = || {
         let mut query = articles_table::table
             .left_join(hit_totals::table.on(hit_totals::article_id.eq(articles_table::id)))
-            .into_boxed::<crate::db::MultiBackend>();
+            .into_boxed::<MultiBackend>();
         if let Some(ids) = &among.section_ids {
             query = query.filter(articles_table::section_id.eq_any(ids));
         }
@@ -77,6 +78,62 @@ pub fn managed_page_ids(
         .offset(paging.offset())
         .load(conn)?;
     Ok(paging.cut(items, total, |id| (String::new(), *id)))
+}
+
+/// What an export tells of an article beside its count.
+#[derive(Debug, Queryable)]
+pub struct Exported {
+    /// Its id.
+    pub id: i64,
+    /// Its section.
+    pub section_id: i64,
+    /// Its title.
+    pub title: String,
+    /// Its slug.
+    pub slug: String,
+    status: String,
+    published_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+}
+
+impl Exported {
+    /// The status that time has made.
+    pub fn status_at(&self, now: Timestamp) -> Status {
+        // The column holds nothing but what this service wrote.
+        let stored = Status::parse(&self.status).unwrap_or(Status::Draft);
+        stored.at(self.published_at, self.expires_at, now)
+    }
+}
+
+/// The next articles after this id, in any state, by ascending id.
+pub fn exported(
+    conn: &mut Conn,
+    among: &Among,
+    after: i64,
+    limit: i64,
+) -> QueryResult<Vec<Exported>> {
+    use articles_table as a;
+    let mut query = a::table.into_boxed::<MultiBackend>();
+    if let Some(ids) = &among.section_ids {
+        query = query.filter(a::section_id.eq_any(ids));
+    }
+    if let Some(user) = among.only_by {
+        query = query.filter(a::created_by.eq(user));
+    }
+    query
+        .filter(a::id.gt(after))
+        .order(a::id)
+        .limit(limit)
+        .select((
+            a::id,
+            a::section_id,
+            a::title,
+            a::slug,
+            a::status,
+            a::published_at,
+            a::expires_at,
+        ))
+        .load(conn)
 }
 
 /// What is done to a count by hand.
@@ -105,7 +162,12 @@ impl Correction {
 pub enum Refusal {
     /// The total would be below zero; it is this.
     BelowZero(i64),
+    /// The total would be greater than JSON's numbers are exact for; it is this.
+    TooMany(i64),
 }
+
+/// The greatest number up to which all are exact in JSON: 2⁵³ − 1 (RFC 8259 §6).
+const MAX_TOTAL: i64 = 9_007_199_254_740_991;
 
 /// Corrects an article's count and notes it in the ledger, in a transaction of content.
 pub fn correct(
@@ -139,6 +201,9 @@ pub fn correct(
     after.total = after.baseline + after.counted + after.adjusted;
     if after.total + of_log < 0 {
         return Ok(Err(Refusal::BelowZero(before.total + of_log)));
+    }
+    if after.total + of_log > MAX_TOTAL {
+        return Ok(Err(Refusal::TooMany(before.total + of_log)));
     }
     let listings = listed_in(conn, &[article_id])?;
     let listings: Vec<(i64, i64)> = listings

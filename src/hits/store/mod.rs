@@ -14,7 +14,8 @@ pub use counts::{counts, ledgers, section_total, section_windows, site_total, to
 pub use fold::{Gathered, apply, fold_part, listed_in, move_sums, take, tell_nodes};
 pub use log::{Delta, Pending, Views, after, append, latest_of_others};
 pub use managed::{
-    Among, Correction, ManagedSort, Refusal, add_history, correct, managed_page_ids, start_from,
+    Among, Correction, Exported, ManagedSort, Refusal, add_history, correct, exported,
+    managed_page_ids, start_from,
 };
 pub use ranks::{Ranking, Window, last_of};
 pub use record::{note_hit_ids, note_visits, visited};

@@ -48,6 +48,8 @@ async fn open_request(walk: &mut Walk, operation: &Operation, article: i64) -> (
             return (path.replace("{token}", token), Value::Null);
         }
         "getHits" => ("article_ids=", Value::Null),
+        // The function's name ends in the id.
+        "getArticleHitsScript" => ("callback=show", Value::Null),
         "recordHit" => ("", Value::Null),
         id if operation.method == Method::GET => {
             assert!(!path.contains('{'), "the walk has no request for {id}");

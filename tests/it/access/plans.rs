@@ -250,8 +250,23 @@ pub fn asks(operation_id: &str) -> Option<Vec<Ask>> {
             let body = json!({"baseline": 7, "reason": "抄录"});
             with_body(each(&all, 200), &body)
         }
+        "adjustHits" => {
+            let body = json!({"delta": 7, "reason": "补录"});
+            with_body(each(&all, 200), &body)
+        }
         "resetHits" => with_body(each(&all, 200), &reason),
         "deleteHits" => each(&all, 204),
+        // Whoever may ask is told that it isn't there; `hits` asks for what is.
+        "recordManagedHits" => {
+            let hit = json!({"article_id": 999_999_999, "hit_id": "r"});
+            vec![Ask::new(On::Nothing, 200).body(json!({"hits": [hit]}))]
+        }
+        "importHitBaselines" => {
+            let items = json!([{"id": 999_999_999, "baseline": 7}]);
+            let body = json!({"reason": "抄录", "items": items});
+            vec![Ask::new(On::Nothing, 200).body(body)]
+        }
+        "exportHits" => plain(On::List(Listed::Else), 200),
 
         "getManagedSection" => {
             let places = [Home, Below, Beside, Hidden].map(On::Section);

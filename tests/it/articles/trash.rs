@@ -201,7 +201,7 @@ async fn what_was_emptied_leaves_nothing_and_its_id_is_never_used_again(stage: S
     let app = stage.with(&[A_WEEK]).await;
     let admin = app.admin();
     let home = section(&app).await;
-    let more = json!({"slug": "ferry", "external_id": "cms-1", "tags": ["潮汐"]});
+    let more = json!({"slug": "ferry", "external_id": "cms-1", "tags": ["潮汐"], "legacy_urls": ["/old/1.html"]});
     let id = admin.article("晨渡", home, more.clone()).await;
     patch(&app, id, json!({"slug": "dawn"})).await.ok(200);
     trash(&app, id).await;
@@ -212,6 +212,7 @@ async fn what_was_emptied_leaves_nothing_and_its_id_is_never_used_again(stage: S
             "articles",
             "article_details",
             "article_also",
+            "article_legacy_urls",
             "article_terms",
             "article_related",
             "revisions",

@@ -190,11 +190,35 @@ pub fn content_steps() -> Vec<Step> {
             &["article.updated article 3", "article.published article 3"],
         ),
         (
-            put,
+            put.clone(),
             "/v1/admin/articles/1/hits",
             baseline,
             200,
             &["hits.baseline_set article 1"],
+        ),
+        (
+            post.clone(),
+            "/v1/admin/articles/1/hits/adjust",
+            json!({"delta": -20, "reason": "误计"}),
+            200,
+            &["hits.adjusted article 1"],
+        ),
+        (
+            put,
+            "/v1/admin/hits/baselines",
+            json!({"reason": "旧系统", "items": [
+                {"id": 1, "baseline": 600}, {"external_id": "x-1", "baseline": 9},
+                {"id": 987, "baseline": 9},
+            ]}),
+            200,
+            &["hits.baseline_set article 1", "hits.baseline_set article 3"],
+        ),
+        (
+            post.clone(),
+            "/v1/admin/hits",
+            json!({"hits": [{"article_id": 3, "hit_id": "a"}]}),
+            200,
+            &[],
         ),
         (
             post,

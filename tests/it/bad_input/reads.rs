@@ -301,6 +301,38 @@ async fn a_bad_filter_is_refused(stage: Stage) {
     desk.close().await;
 }
 
+async fn a_bad_filter_of_counts_is_refused(stage: Stage) {
+    let desk = Desk::open(&stage, &[]).await;
+    for (path, parameter) in [
+        ("/v1/hits/hourly?hours=0", "hours"),
+        ("/v1/hits/hourly?hours=49", "hours"),
+        ("/v1/hits/hourly?hours=1.5", "hours"),
+        ("/v1/hits/hourly?hours=", "hours"),
+        ("/v1/hits/hourly?article=A%20B", "article"),
+        ("/v1/hits/hourly?section=A%20B", "section"),
+        ("/v1/hits/hourly?article=1&section=1", "section"),
+        ("/v1/hits/hourly?days=1", "days"),
+        ("/v1/hits/monthly?from=2026-1", "from"),
+        ("/v1/hits/monthly?from=2026-13", "from"),
+        ("/v1/hits/monthly?from=2026-01-01", "from"),
+        ("/v1/hits/monthly?to=%00", "to"),
+        ("/v1/hits/monthly?from=2026-02&to=2026-01", "from"),
+        ("/v1/hits/monthly?from=2010-01&to=2026-01", "from"),
+        ("/v1/hits/monthly?article=1&section=1", "section"),
+        ("/v1/admin/hits.csv?section=A%20B", "section"),
+        ("/v1/admin/hits.csv?section=987654321", "section"),
+        ("/v1/admin/hits.csv?limit=1", "limit"),
+        ("/v1/articles/1/hits.js", "callback"),
+        ("/v1/articles/1/hits.js?callback=", "callback"),
+        ("/v1/articles/1/hits.js?callback=a&callback=b", "callback"),
+        ("/metrics?format=json", "format"),
+    ] {
+        desk.refuses_at(path, desk.get(path), BAD_REQUEST, parameter, "")
+            .await;
+    }
+    desk.close().await;
+}
+
 async fn all_faults_of_a_query_are_told_at_once(stage: Stage) {
     let desk = Desk::open(&stage, &[]).await;
     let query = "limit=0&page=x&sort=wat&count=maybe&ids=a&featured=2&pinned=2&subsections=2\
@@ -404,6 +436,7 @@ async fn a_reference_that_is_none_is_not_found(stage: Stage) {
         for path in [
             format!("/v1/articles/{text}"),
             format!("/v1/articles/{text}/hits"),
+            format!("/v1/articles/{text}/hits.js?callback=show"),
             format!("/v1/articles/{text}/neighbors"),
             format!("/v1/articles/{text}/related"),
             format!("/v1/articles/{text}/qr.svg"),
@@ -434,6 +467,7 @@ crate::facts![
     bad_paging_is_refused,
     a_cursor_that_was_not_given_out_is_refused,
     a_bad_filter_is_refused,
+    a_bad_filter_of_counts_is_refused,
     all_faults_of_a_query_are_told_at_once,
     no_read_takes_an_unknown_parameter,
     an_odd_query_does_no_harm,

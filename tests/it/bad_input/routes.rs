@@ -279,7 +279,17 @@ fn hit_routes(place: &Place) -> Vec<Route> {
     let many = json!({"hits": [{
         "article_id": article, "hit_id": "b", "at": "2026-01-31T03:00:00Z", "client": "app",
     }]});
+    let from_server = json!({"hits": [{
+        "article_id": article, "hit_id": "s", "at": "2026-01-31T03:00:00Z", "client": "mini",
+        "visitor": "openid-1",
+    }]});
+    let adjustment = json!({"delta": 5, "reason": "补录"});
+    // Named in one way; the others are null.
+    let import = json!({"reason": "旧站", "items": [{
+        "id": article, "slug": null, "external_id": null, "legacy_url": null, "baseline": 9,
+    }]});
     let path = "POST /v1/admin/articles/{id}/hits/reset";
+    let adjust = "POST /v1/admin/articles/{id}/hits/adjust";
     vec![
         row("POST /v1/articles/{ref}/hits", article, Takes::Beacon, one),
         row("POST /v1/hits", "", Takes::Beacon, many),
@@ -289,6 +299,9 @@ fn hit_routes(place: &Place) -> Vec<Route> {
             Takes::Json,
             baseline,
         ),
+        row("POST /v1/admin/hits", "", Takes::Json, from_server),
+        row("PUT /v1/admin/hits/baselines", "", Takes::Json, import),
+        row(adjust, article, Takes::Json, adjustment),
         row(path, article, Takes::Json, reset),
         row(
             "DELETE /v1/admin/articles/{id}/hits",

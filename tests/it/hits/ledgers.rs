@@ -1,14 +1,12 @@
 //! Ledgers: what is corrected by hand, and that they balance.
 
-use diesel::prelude::*;
-use lanmu::db::schema::hit_entries;
 use serde_json::json;
 
 use crate::support::stage::Stage;
 
 use super::{
-    CHROME, EVERY_VIEW, GOOGLEBOT, article, balanced, batch, count, entries, hit_rows, ledger,
-    number, published, view, views, windows,
+    CHROME, EVERY_VIEW, GOOGLEBOT, article, balanced, batch, count, entries, entry, hit_rows,
+    ledger, noted, number, published, view, views, windows,
 };
 
 async fn the_ledger_balances_after_every_event(stage: Stage) {
@@ -67,26 +65,12 @@ async fn a_baseline_is_set_with_a_reason(stage: Stage) {
         assert_eq!(number(&count(&app, id).await, "total"), baseline + 2);
     }
     assert_eq!(windows(&app, id).await, [2, 2, 2]);
-    type Entry = (String, i64, i64, Option<String>, Option<i64>);
-    let noted: Vec<Entry> = hit_entries::table
-        .filter(hit_entries::article_id.eq(id))
-        .order(hit_entries::id)
-        .select((
-            hit_entries::kind,
-            hit_entries::delta,
-            hit_entries::total_after,
-            hit_entries::reason,
-            hit_entries::user_id,
-        ))
-        .load(&mut app.connect())
-        .expect("the entries");
-    let entry = |delta, total, reason: &str| {
-        let kind = "baseline".to_owned();
-        (kind, delta, total, Some(reason.to_owned()), Some(1))
-    };
     assert_eq!(
-        noted,
-        [entry(1000, 1002, "旧站的计数"), entry(-100, 902, "更正")]
+        noted(&app, id),
+        [
+            entry("baseline", 1000, 1002, "旧站的计数"),
+            entry("baseline", -100, 902, "更正"),
+        ]
     );
 }
 

@@ -1,13 +1,20 @@
 //! Hit counts: recorded, read, ranked, corrected.
 
+mod adjusting;
+mod baselines;
 mod batches;
+mod export;
 mod ledgers;
 mod rankings;
 mod reading;
 mod recording;
+mod server_side;
+mod shim;
 mod together;
 mod visitors;
 
+use diesel::prelude::*;
+use lanmu::db::schema::hit_entries;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -117,6 +124,36 @@ async fn entries(app: &TestApp, article: i64) -> [i64; 6] {
     .map(|name| number(&ledger, name))
 }
 
+/// An entry that a correction leaves: its kind, what it did to the total, the total then, why, and
+/// whose it was.
+type Entry = (String, i64, i64, Option<String>, Option<i64>);
+
+fn entry(kind: &str, delta: i64, total: i64, reason: &str) -> Entry {
+    (
+        kind.to_owned(),
+        delta,
+        total,
+        Some(reason.to_owned()),
+        Some(1),
+    )
+}
+
+/// The entries of an article, in order.
+fn noted(app: &TestApp, article: i64) -> Vec<Entry> {
+    let entries = hit_entries::table
+        .filter(hit_entries::article_id.eq(article))
+        .order(hit_entries::id)
+        .select((
+            hit_entries::kind,
+            hit_entries::delta,
+            hit_entries::total_after,
+            hit_entries::reason,
+            hit_entries::user_id,
+        ))
+        .load(&mut app.connect());
+    entries.expect("the entries")
+}
+
 /// All that hits leave in the database.
 fn hit_rows(app: &TestApp) -> Vec<(&'static str, Vec<String>)> {
     let mut rows = databases::rows(&mut app.connect());
@@ -131,6 +168,11 @@ pub fn facts() -> Vec<Fact> {
         visitors::facts(),
         batches::facts(),
         ledgers::facts(),
+        adjusting::facts(),
+        server_side::facts(),
+        baselines::facts(),
+        export::facts(),
+        shim::facts(),
         reading::facts(),
         rankings::facts(),
         together::facts(),

@@ -228,6 +228,7 @@ async fn health_and_preflights_are_not_limited(stage: Stage) {
             (Method::HEAD, "/healthz", 200),
             (Method::GET, "/%68ealthz", 200),
             (Method::GET, "/readyz", 200),
+            (Method::GET, "/metrics", 200),
             (Method::OPTIONS, "/healthz", 204),
         ] {
             let answer = app.request(method, path).send().await.ok(status);
@@ -291,6 +292,7 @@ async fn what_can_be_limited_is_documented(_: Stage) {
     let exempt = [
         ("get", "/healthz"),
         ("get", "/readyz"),
+        ("get", "/metrics"),
         ("post", "/v1/hits"),
         ("post", "/v1/articles/{ref}/hits"),
     ];

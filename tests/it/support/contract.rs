@@ -111,6 +111,8 @@ pub fn check(method: &Method, path: &str, answer: &Answer) {
         return;
     }
     let media_type = answer.header("content-type").unwrap_or_default();
+    // The document names media types without their parameters.
+    let media_type = media_type.split(';').next().unwrap_or_default();
     let content = &response["content"][media_type];
     assert!(
         !content.is_null(),

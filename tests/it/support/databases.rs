@@ -152,6 +152,7 @@ const WRITTEN: &[&str] = &[
     "articles",
     "article_details",
     "article_also",
+    "article_legacy_urls",
     "article_terms",
     "article_related",
     "changes",

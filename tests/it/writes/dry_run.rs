@@ -368,6 +368,7 @@ async fn other_writes_do_not_know_it(stage: Stage) {
     let scopes = json!({"name": "推送", "scopes": ["content:read"]});
     let hit = json!({"hits": [{"article_id": article, "hit_id": "a"}]});
     let count = json!({"baseline": 7, "reason": "旧站"});
+    let import = json!({"reason": "旧站", "items": [{"id": article, "baseline": 7}]});
     let hits = format!("{ARTICLES}/{article}/hits");
     let before = databases::rows(&mut app.connect());
     for (method, path, body) in [
@@ -378,7 +379,14 @@ async fn other_writes_do_not_know_it(stage: Stage) {
         (&patch, format!("{KEYS}/{key}"), json!({"name": "拉取"})),
         (&delete, format!("{KEYS}/{key}"), none.clone()),
         (&post, format!("/v1/articles/{article}/hits"), none.clone()),
-        (&post, "/v1/hits".to_owned(), hit),
+        (&post, "/v1/hits".to_owned(), hit.clone()),
+        (&post, "/v1/admin/hits".to_owned(), hit),
+        (&put, "/v1/admin/hits/baselines".to_owned(), import),
+        (
+            &post,
+            format!("{hits}/adjust"),
+            json!({"delta": 1, "reason": "补录"}),
+        ),
         (&put, hits.clone(), count),
         (&post, format!("{hits}/reset"), json!({"reason": "误计"})),
         (&delete, hits, none),

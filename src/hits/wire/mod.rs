@@ -1,5 +1,7 @@
 //! JSON of hit counts.
 
+mod manage;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -7,6 +9,12 @@ use utoipa::ToSchema;
 use crate::articles::wire::ArticleSummary;
 use crate::db::Timestamp;
 use crate::http::fields::{Member, Object};
+
+pub use manage::{
+    AdjustInput, BaselineImport, BaselineImportItem, BaselineImportItemResult,
+    BaselineImportResult, BaselineInput, Clients, ManagedHitBatch, ManagedHitBatchItem,
+    ManagedHitCount, ManagedHitList, ResetInput,
+};
 
 /// How often an article was viewed. Days are the site's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -263,102 +271,4 @@ pub struct MonthlyHits {
     /// When the last view was; null before the first.
     #[schema(required, nullable, value_type = Option<String>, format = DateTime)]
     pub as_of: Option<Timestamp>,
-}
-
-/// A count with its ledger: `total = baseline + counted + adjusted` and
-/// `received = counted + duplicate + bot + rejected`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"article_id": 12, "total": 1530, "today": 12, "last_7_days": 94, "last_30_days": 410, "as_of": "2026-01-31T02:03:04.567Z", "visitors": {"today": 11, "last_7_days": 83, "last_30_days": 352}, "baseline": 1000, "counted": 530, "adjusted": 0, "duplicate": 41, "bot": 7, "rejected": 0, "received": 578, "clients": {"web": 200, "h5": 180, "app": 100, "mini": 40, "other": 10}}))]
-pub struct ManagedHitCount {
-    /// The article.
-    #[schema(minimum = 1)]
-    pub article_id: i64,
-    /// All views, with what was set by hand.
-    #[schema(minimum = 0, maximum = 9007199254740991_i64)]
-    pub total: i64,
-    /// Views of today.
-    #[schema(minimum = 0)]
-    pub today: i64,
-    /// Views of today and the 6 days before.
-    #[schema(minimum = 0)]
-    pub last_7_days: i64,
-    /// Views of today and the 29 days before.
-    #[schema(minimum = 0)]
-    pub last_30_days: i64,
-    /// When the last view was; null before the first.
-    #[schema(required, nullable, value_type = Option<String>, format = DateTime)]
-    pub as_of: Option<Timestamp>,
-    /// How many visitors made them, by day.
-    pub visitors: Visitors,
-    /// What an older system had counted.
-    #[schema(minimum = 0, maximum = 9007199254740991_i64)]
-    pub baseline: i64,
-    /// Views that were counted here.
-    #[schema(minimum = 0)]
-    pub counted: i64,
-    /// What corrections and resets added (negative: took off).
-    pub adjusted: i64,
-    /// Hits seen before: the same hit id, or the same visitor within the window.
-    #[schema(minimum = 0)]
-    pub duplicate: i64,
-    /// Hits of crawlers, link previews and prefetches.
-    #[schema(minimum = 0)]
-    pub bot: i64,
-    /// Hits whose time was too far off.
-    #[schema(minimum = 0)]
-    pub rejected: i64,
-    /// All hits that came in.
-    #[schema(minimum = 0)]
-    pub received: i64,
-    /// Where what was counted was viewed.
-    pub clients: Clients,
-}
-
-/// What was counted, by where it was viewed: together `counted`. What did not say is `other`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"web": 200, "h5": 180, "app": 100, "mini": 40, "other": 10}))]
-pub struct Clients {
-    /// On web pages on a desktop.
-    #[schema(minimum = 0)]
-    pub web: i64,
-    /// On web pages on a phone.
-    #[schema(minimum = 0)]
-    pub h5: i64,
-    /// In native apps.
-    #[schema(minimum = 0)]
-    pub app: i64,
-    /// In mini-programs.
-    #[schema(minimum = 0)]
-    pub mini: i64,
-    /// Elsewhere.
-    #[schema(minimum = 0)]
-    pub other: i64,
-}
-
-crate::list_of! {
-    /// A page of counts with their ledgers.
-    ManagedHitList, ManagedHitCount
-}
-
-/// What an older system had counted.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"baseline": 1000, "reason": "counts of the old portal"}))]
-pub struct BaselineInput {
-    /// Views counted elsewhere.
-    #[schema(required, value_type = i64, minimum = 0, maximum = 1000000000000_i64)]
-    pub baseline: Option<i64>,
-    /// Why; kept in the ledger.
-    #[schema(required, value_type = String, min_length = 1, max_length = 500)]
-    pub reason: Option<String>,
-}
-
-/// Why a count goes back to zero.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"reason": "test views before the launch"}))]
-pub struct ResetInput {
-    /// Why; kept in the ledger.
-    #[schema(required, value_type = String, min_length = 1, max_length = 500)]
-    pub reason: Option<String>,
 }
