@@ -32,18 +32,22 @@ async fn crowd(number: usize, request: impl Fn(usize) -> Request) -> Vec<String>
 async fn a_thousand_reloads_count_once_in_each_window(stage: Stage) {
     let app = stage.with(&[WINDOW, PATIENT]).await;
     let id = article(&app).await;
-    for window in 1..=3 {
-        let results = crowd(500, |_| view(&app, id)).await;
+    for (window, reloads) in [(1, 500), (2, 20), (3, 20)] {
+        let results = crowd(reloads, |_| view(&app, id)).await;
         assert_eq!(occurrences(&results, "counted"), 1, "window {window}");
-        assert_eq!(occurrences(&results, "duplicate"), 499);
+        assert_eq!(occurrences(&results, "duplicate"), reloads - 1);
         // Nothing of it depends on where the hits stand.
         app.fold().await;
         app.advance(30 * 60 - 1);
-        let results = crowd(500, |_| view(&app, id)).await;
-        assert_eq!(occurrences(&results, "duplicate"), 500, "window {window}");
+        let results = crowd(reloads, |_| view(&app, id)).await;
+        assert_eq!(
+            occurrences(&results, "duplicate"),
+            reloads,
+            "window {window}"
+        );
         app.advance(1);
     }
-    assert_eq!(entries(&app, id).await, [0, 3, 0, 2997, 0, 0]);
+    assert_eq!(entries(&app, id).await, [0, 3, 0, 1077, 0, 0]);
     assert_eq!(windows(&app, id).await, [3; 3]);
 }
 
@@ -53,9 +57,9 @@ async fn a_thousand_visitors_behind_one_address_all_count(stage: Stage) {
     let of = |n: usize| view(&app, id).header("user-agent", &format!("Portal/{n}.0"));
     let results = crowd(1000, of).await;
     assert_eq!(occurrences(&results, "counted"), 1000);
-    let results = crowd(1000, of).await;
-    assert_eq!(occurrences(&results, "duplicate"), 1000);
-    assert_eq!(entries(&app, id).await, [0, 1000, 0, 1000, 0, 0]);
+    let results = crowd(100, of).await;
+    assert_eq!(occurrences(&results, "duplicate"), 100);
+    assert_eq!(entries(&app, id).await, [0, 1000, 0, 100, 0, 0]);
 }
 
 async fn a_household_is_one_visitor_on_every_node(stage: Stage) {
@@ -157,12 +161,12 @@ async fn many_visitors_at_once_count_once_each(stage: Stage) {
             let agent = format!("Portal/{}.{round}", n % 40);
             view(&nodes[(n / 40) % 2], id).header("user-agent", &agent)
         };
-        let results = crowd(400, of).await;
+        let results = crowd(160, of).await;
         assert_eq!(occurrences(&results, "counted"), 40);
-        assert_eq!(occurrences(&results, "duplicate"), 360);
+        assert_eq!(occurrences(&results, "duplicate"), 120);
         nodes[round % 2].fold().await;
     }
-    assert_eq!(entries(&nodes[0], id).await, [0, 80, 0, 720, 0, 0]);
+    assert_eq!(entries(&nodes[0], id).await, [0, 80, 0, 240, 0, 0]);
 }
 
 async fn a_batch_of_now_is_windowed_with_single_hits(stage: Stage) {

@@ -2,6 +2,7 @@
 
 mod batches;
 mod clients;
+mod compare;
 mod counting;
 mod ledgers;
 mod model;
@@ -15,6 +16,7 @@ mod sums;
 mod together;
 mod visitors;
 mod visitors_a_day;
+mod zones;
 
 use std::rc::Rc;
 
@@ -167,6 +169,7 @@ pub fn facts() -> Vec<Fact> {
         clients::facts(),
         visitors_a_day::facts(),
         series::facts(),
+        zones::facts(),
         retention::facts(),
         sums::facts(),
         sorted::facts(),

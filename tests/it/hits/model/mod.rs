@@ -1,6 +1,8 @@
 //! The simplest that can be known of hits: a list of all of them. What sums, series and rankings should
 //! tell is added up from it each time.
 
+mod steps;
+
 use std::rc::Rc;
 
 use chrono::{Datelike, Days, NaiveDate};
@@ -32,6 +34,9 @@ pub struct Article {
     pub baseline: i64,
     pub last_at: Option<Timestamp>,
 }
+
+/// The tag of tagged articles.
+pub const TAG: &str = "潮汐";
 
 /// What is looked at: the site, or a section with or without what is below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
