@@ -22,6 +22,9 @@ const MAX_VISITS: usize = 200_000;
 /// How many changed articles are looked at one by one.
 const MAX_CHANGES: i64 = 10_000;
 
+/// The node whose number grows where the ledger has changed otherwise than by hits of the log.
+const BY_HAND: i64 = 0;
+
 /// A visitor of an article.
 pub type Visit = (i64, [u8; 16]);
 
@@ -101,7 +104,13 @@ impl Memory {
         let mut is_lost = false;
         for (other, folded) in folded {
             let last = latest.remove(&other).unwrap_or(folded);
-            is_lost |= self.learn_node(conn, other, folded, last)?;
+            let is_missing = self.learn_node(conn, other, folded, last)?;
+            is_lost |= is_missing;
+            if is_missing && other == BY_HAND {
+                // A reset forgets who was there, too.
+                self.visits.clear();
+                self.older_visits.clear();
+            }
         }
         for (other, last) in latest {
             is_lost |= self.learn_node(conn, other, 0, last)?;

@@ -3,25 +3,38 @@
 mod adjusting;
 mod baselines;
 mod batches;
+mod clients;
+mod compare;
+mod counting;
 mod export;
 mod ledgers;
+mod model;
 mod rankings;
 mod reading;
 mod recording;
+mod retention;
+mod series;
 mod server_side;
 mod shim;
+mod sorted;
+mod sums;
 mod together;
 mod visitors;
+mod visitors_a_day;
+mod zones;
 
 use diesel::prelude::*;
 use lanmu::db::schema::hit_entries;
+use std::rc::Rc;
+
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::client::{Answer, Request};
 use crate::support::databases;
-use crate::support::stage::Fact;
+use crate::support::stage::{Fact, Stage};
 
 const EVERY_VIEW: (&str, &str) = ("LANMU_HIT_WINDOW", "0");
 
@@ -33,6 +46,24 @@ const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0";
 
 const GOOGLEBOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+
+/// Two nodes on one database.
+async fn nodes(stage: &Stage, settings: &[(&str, &str)]) -> [Rc<TestApp>; 2] {
+    [stage.with(settings).await, stage.with(settings).await]
+}
+
+/// Moves the clocks of these nodes to this instant.
+fn move_clocks(nodes: &[Rc<TestApp>], to: &str) {
+    nodes.iter().for_each(|node| node.set_clock(to));
+}
+
+async fn simultaneous(requests: Vec<Request>) -> Vec<String> {
+    join_all(requests.into_iter().map(result)).await
+}
+
+fn occurrences(results: &[String], wanted: &str) -> usize {
+    results.iter().filter(|result| *result == wanted).count()
+}
 
 /// A public article in a section of its own, published long ago.
 async fn article(app: &TestApp) -> i64 {
@@ -176,6 +207,14 @@ pub fn facts() -> Vec<Fact> {
         reading::facts(),
         rankings::facts(),
         together::facts(),
+        counting::facts(),
+        clients::facts(),
+        visitors_a_day::facts(),
+        series::facts(),
+        zones::facts(),
+        retention::facts(),
+        sums::facts(),
+        sorted::facts(),
     ]
     .concat()
 }

@@ -53,9 +53,9 @@ async fn days_are_those_of_the_sites_zone(stage: Stage) {
     assert_eq!(
         daily["data"],
         json!([
-            {"day": "2026-03-07", "hits": 1},
-            {"day": "2026-03-08", "hits": 2},
-            {"day": "2026-03-09", "hits": 1},
+            {"day": "2026-03-07", "hits": 1, "visitors": 1},
+            {"day": "2026-03-08", "hits": 2, "visitors": 1},
+            {"day": "2026-03-09", "hits": 1, "visitors": 1},
         ])
     );
     assert_eq!(windows(&app, id).await, [1, 4, 4]);

@@ -25,7 +25,10 @@ async fn a_counted_hit_is_in_the_next_read(stage: Stage) {
     let read = count(&app, id).await;
     assert_eq!(
         read.json,
-        json!({"article_id": id, "total": 3, "today": 3, "last_7_days": 3, "last_30_days": 3, "as_of": NOON})
+        json!({
+            "article_id": id, "total": 3, "today": 3, "last_7_days": 3, "last_30_days": 3,
+            "as_of": NOON, "visitors": {"today": 1, "last_7_days": 1, "last_30_days": 1},
+        })
     );
     let with_hits = app.get(&format!("/v1/articles/{id}?include=hits")).await;
     assert_eq!(with_hits["hits"], read.json);
@@ -36,7 +39,10 @@ async fn an_article_that_nobody_viewed_has_zeros(stage: Stage) {
     let id = article(&app).await;
     assert_eq!(
         count(&app, id).await.json,
-        json!({"article_id": id, "total": 0, "today": 0, "last_7_days": 0, "last_30_days": 0, "as_of": null})
+        json!({
+            "article_id": id, "total": 0, "today": 0, "last_7_days": 0, "last_30_days": 0,
+            "as_of": null, "visitors": {"today": 0, "last_7_days": 0, "last_30_days": 0},
+        })
     );
 }
 

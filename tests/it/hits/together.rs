@@ -1,31 +1,14 @@
 //! Hits that come all at once, on one node and on two.
 
-use std::rc::Rc;
-
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::app::TestApp;
-use crate::support::client::Request;
 use crate::support::stage::Stage;
 
 use super::{
-    EVERY_VIEW, PATIENT, article, balanced, batch, entries, published, result, results, view,
-    windows,
+    EVERY_VIEW, PATIENT, article, balanced, batch, entries, nodes, occurrences, published, results,
+    simultaneous, view, windows,
 };
-
-/// Two nodes on one database.
-async fn nodes(stage: &Stage, settings: &[(&str, &str)]) -> [Rc<TestApp>; 2] {
-    [stage.with(settings).await, stage.with(settings).await]
-}
-
-async fn simultaneous(requests: Vec<Request>) -> Vec<String> {
-    join_all(requests.into_iter().map(result)).await
-}
-
-fn occurrences(results: &[String], wanted: &str) -> usize {
-    results.iter().filter(|result| *result == wanted).count()
-}
 
 async fn simultaneous_hits_all_count(stage: Stage) {
     let app = stage.with(&[EVERY_VIEW, PATIENT]).await;

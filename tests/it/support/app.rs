@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use super::client::{Answer, Request};
+use super::contract;
 use super::databases::{self, ParseInstant};
 
 /// The account that every database has.
@@ -46,6 +47,7 @@ impl TestApp {
 
     /// The same by this clock.
     pub async fn start_by(clock: Clock, url: &str, settings: &[(&str, &str)]) -> Self {
+        contract::prepare();
         let mut all: HashMap<&str, &str> = HashMap::from([
             ("DATABASE_URL", url),
             ("LANMU_DB_CONNECTIONS", "4"),

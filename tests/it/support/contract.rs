@@ -39,6 +39,11 @@ static VALIDATORS: LazyLock<HashMap<String, Validator>> = LazyLock::new(|| {
     validators
 });
 
+/// Makes the validators. That takes a while, in which an idle connection would be closed.
+pub fn prepare() {
+    LazyLock::force(&VALIDATORS);
+}
+
 fn key(method: &str, path: &str, status: &str) -> String {
     format!("{} {path} {status}", method.to_uppercase())
 }
