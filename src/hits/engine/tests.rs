@@ -24,7 +24,8 @@ async fn app(folder: &std::path::Path) -> App {
         .expect("it is built");
     let mut conn = SqliteConnection::establish(&file).expect("the file opens");
     conn.batch_execute(&format!(
-        "INSERT INTO listings (section_id, article_id, direct, published_at, updated_at, title_key) \
+        "PRAGMA foreign_keys = OFF; \
+         INSERT INTO listings (section_id, article_id, direct, published_at, updated_at, title_key) \
          VALUES (0, {ARTICLE}, 0, '2020-01-01 00:00:00.000000', '2020-01-01 00:00:00.000000', x'00')"
     ))
     .expect("it is listed");
