@@ -47,6 +47,7 @@ fn all() -> Vec<Fact> {
         changes::facts(),
         checks::facts(),
         command_line::facts(),
+        command_line::hits::facts(),
         command_line::killed::facts(),
         database::facts(),
         frame::facts(),

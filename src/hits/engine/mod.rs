@@ -8,6 +8,8 @@
 mod flush;
 mod memory;
 mod metrics;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -125,9 +127,20 @@ impl Engine {
 
     /// Writes what comes, for ever. A writer that panics is begun again.
     pub async fn run(self, app: App) {
-        loop {
+        let writer = || {
             let (engine, app) = (self.clone(), app.clone());
-            let writer = Guard(actix_web::rt::spawn(async move { engine.write(app).await }));
+            async move { engine.write(app).await }
+        };
+        self.keep(writer).await;
+    }
+
+    /// Begins a writer, and another one whenever one has broken.
+    async fn keep<W>(&self, begin: impl Fn() -> W)
+    where
+        W: Future<Output = ()> + 'static,
+    {
+        loop {
+            let writer = Guard(actix_web::rt::spawn(begin()));
             writer.ended().await;
             tracing::error!("the writer of hits broke and is begun again");
             *locked(&self.inner.broke_at) = Some(Instant::now());

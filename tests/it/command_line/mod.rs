@@ -1,5 +1,6 @@
 //! The `lanmu` command, as an operator runs it.
 
+pub mod hits;
 pub mod killed;
 
 use std::fs;
@@ -8,6 +9,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -78,19 +80,26 @@ struct Served {
     child: Child,
     base: String,
     lines: Vec<String>,
-    rest: BufReader<std::process::ChildStderr>,
+    /// Reads on what it logs: a pipe that is full would hold it up.
+    rest: JoinHandle<String>,
     _folder: TempDir,
 }
 
 impl Served {
     /// Starts it on some port and waits until it says that it listens.
     fn start(url: &str, args: &[&str]) -> Self {
+        Self::start_with(url, &[], args)
+    }
+
+    /// The same with these settings besides.
+    fn start_with(url: &str, more: &[(&str, &str)], args: &[&str]) -> Self {
         let folder = databases::scratch();
-        let settings = [
+        let mut settings = vec![
             ("DATABASE_URL", url),
             ("LANMU_LISTEN", "127.0.0.1:0"),
             ("LANMU_HIT_WINDOW", "0"),
         ];
+        settings.extend(more);
         let file = folder.path().join("port");
         let mut all = vec!["serve", "--port-file", "port"];
         all.extend(args);
@@ -111,6 +120,11 @@ impl Served {
         }
         let port = fs::read_to_string(file).expect("the port is told before it listens");
         let base = format!("http://127.0.0.1:{}", port.trim());
+        let rest = std::thread::spawn(move || {
+            let mut text = String::new();
+            rest.read_to_string(&mut text).expect("UTF-8");
+            text
+        });
         Self {
             child,
             base,
@@ -129,17 +143,28 @@ impl Served {
 
     /// Asks it to end and returns how it did, and what it logged.
     fn terminate(mut self) -> (ExitStatus, String) {
+        self.ask_to_end();
+        let status = self.child.wait().expect("it ends");
+        (status, self.log())
+    }
+
+    fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
         let sent = Command::new("kill")
             .args(["-TERM", &pid])
             .status()
             .expect("kill runs");
         assert!(sent.success());
-        let status = self.child.wait().expect("it ends");
+    }
+
+    /// What it has logged, once it has ended.
+    fn log(&mut self) -> String {
+        let nothing = std::thread::spawn(String::new);
+        let rest = std::mem::replace(&mut self.rest, nothing);
         let mut log = self.lines.concat();
-        self.rest.read_to_string(&mut log).expect("UTF-8");
+        log.push_str(&rest.join().expect("it is read"));
         secrets::check_output(log.as_bytes());
-        (status, log)
+        log
     }
 }
 

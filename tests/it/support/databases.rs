@@ -1,10 +1,7 @@
 //! A fresh database for every fact: a copy of a migrated template with one admin account in it.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, OnceLock};
 use std::time::Duration;
@@ -16,6 +13,7 @@ use lanmu::users::add_user;
 use tempfile::TempDir;
 
 use super::app::{ADMIN, NOON, PASSWORD};
+use super::cluster::{Cluster, Stop, postgres_bin};
 use super::secrets;
 
 /// The databases that the suite runs on.
@@ -64,25 +62,12 @@ pub fn why_not_postgres() -> &'static str {
      on PATH."
 }
 
-/// The folder with PostgreSQL's server programs: on PATH, or where Debian puts them.
-fn postgres_bin() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("bin"))
-        .collect();
-    debian.sort();
-    std::env::split_paths(&path)
-        .chain(debian.into_iter().rev())
-        .find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
-}
-
 static FOLDER: LazyLock<Mutex<Option<TempDir>>> =
     LazyLock::new(|| Mutex::new(Some(tempfile::tempdir().expect("a temporary folder"))));
 static SQLITE: OnceLock<PathBuf> = OnceLock::new();
 static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+/// The database that others are copied from.
+const TEMPLATE: &str = "template_lanmu";
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 fn folder() -> PathBuf {
@@ -108,9 +93,7 @@ pub fn fresh(kind: Kind) -> String {
             fs::copy(template, &file).expect("the template can be copied");
             format!("sqlite://{}", file.display())
         }
-        Kind::Postgres => CLUSTER
-            .get_or_init(Cluster::start)
-            .create(number, Some("template_lanmu")),
+        Kind::Postgres => cluster().create(&format!("fact_{number}"), TEMPLATE),
     };
     secrets::note_database(&url);
     url
@@ -124,7 +107,7 @@ pub fn empty(kind: Kind) -> String {
             "sqlite://{}",
             folder().join(format!("{number}.db")).display()
         ),
-        Kind::Postgres => CLUSTER.get_or_init(Cluster::start).create(number, None),
+        Kind::Postgres => cluster().create(&format!("fact_{number}"), "template0"),
     };
     secrets::note_database(&url);
     url
@@ -229,7 +212,23 @@ pub fn rows(conn: &mut Conn) -> Vec<(&'static str, Vec<String>)> {
     tables
 }
 
-fn prepare(url: &str) {
+/// The cluster that the facts share.
+fn cluster() -> &'static Cluster {
+    CLUSTER.get_or_init(|| {
+        let cluster = Cluster::make(&folder().join("postgres"));
+        prepare(&cluster.create(TEMPLATE, "template0"));
+        cluster
+    })
+}
+
+/// A cluster that one fact has for itself.
+pub fn own_cluster() -> Cluster {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    Cluster::make(&folder().join(format!("postgres_{number}")))
+}
+
+/// Migrates a database that is empty, and adds the admin account.
+pub fn prepare(url: &str) {
     let mut conn = connect(url);
     dialect::migrate(&mut conn).expect("the migrations run");
     let now = NOON.parse_instant();
@@ -247,135 +246,11 @@ impl ParseInstant for str {
     }
 }
 
-/// A throwaway PostgreSQL, on a socket in a folder of its own: it needs no port.
-struct Cluster {
-    socket: PathBuf,
-    server: Mutex<Child>,
-}
-
-impl Cluster {
-    fn start() -> Self {
-        let bin = postgres_bin().expect("found before");
-        let root = folder().join("postgres");
-        fs::create_dir(&root).expect("the folder is new");
-        let owner = server_account();
-        if let Some((uid, gid)) = owner {
-            // PostgreSQL doesn't run as root; its account must reach its folder.
-            chown(folder(), Some(uid), Some(gid)).expect("root may");
-            chown(&root, Some(uid), Some(gid)).expect("root may");
-        }
-        let data = root.join("data");
-        let run = |program: &str| {
-            let mut command = Command::new(bin.join(program));
-            if let Some((uid, gid)) = owner {
-                command.uid(uid).gid(gid);
-            }
-            command.current_dir(&root).stdin(Stdio::null());
-            command
-        };
-        let made = run("initdb")
-            .args([
-                "--auth=trust",
-                "--username=postgres",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-            ])
-            .args(["--no-sync", "--pgdata"])
-            .arg(&data)
-            .output()
-            .expect("initdb runs");
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-        let log = fs::File::create(root.join("log")).expect("the log can be written");
-        let server = run("postgres")
-            .arg("-D")
-            .arg(&data)
-            .arg("-k")
-            .arg(&root)
-            .args(["-c", "listen_addresses=", "-c", "max_connections=400"])
-            .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the server starts");
-        let cluster = Self {
-            socket: root,
-            server: Mutex::new(server),
-        };
-        cluster.wait();
-        let template = cluster.create_named("template_lanmu", None);
-        prepare(&template);
-        cluster
-    }
-
-    fn url(&self, database: &str) -> String {
-        format!(
-            "postgres:///{database}?host={}&user=postgres",
-            self.socket.display()
-        )
-    }
-
-    fn wait(&self) {
-        for _ in 0..600 {
-            if PgConnection::establish(&self.url("postgres")).is_ok() {
-                return;
-            }
-            #[allow(
-                clippy::disallowed_methods,
-                reason = "no async worker is here to block"
-            )]
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!(
-            "the cluster does not start: see {}/log",
-            self.socket.display()
-        );
-    }
-
-    fn create(&self, number: u32, template: Option<&str>) -> String {
-        self.create_named(&format!("fact_{number}"), template)
-    }
-
-    fn create_named(&self, name: &str, template: Option<&str>) -> String {
-        let mut conn = PgConnection::establish(&self.url("postgres")).expect("the cluster answers");
-        let template = template.unwrap_or("template0");
-        diesel::sql_query(format!("CREATE DATABASE {name} TEMPLATE {template}"))
-            .execute(&mut conn)
-            .expect("the database is made");
-        self.url(name)
-    }
-}
-
-/// User and group id of the account that may run PostgreSQL, where this is root.
-fn server_account() -> Option<(u32, u32)> {
-    if fs::metadata("/proc/self").map_or(1, |own| own.uid()) != 0 {
-        return None;
-    }
-    let accounts = fs::read_to_string("/etc/passwd").expect("accounts can be read");
-    let line = accounts.lines().find(|line| line.starts_with("postgres:"));
-    let mut parts = line
-        .expect("Debian's package makes the account postgres")
-        .split(':')
-        .skip(2);
-    let mut number = || {
-        parts
-            .next()
-            .and_then(|id| id.parse().ok())
-            .expect("a number")
-    };
-    Some((number(), number()))
-}
-
 /// Stops what was started and removes every file.
 pub fn shut_down() {
     if let Some(cluster) = CLUSTER.get() {
-        let mut server = cluster.server.lock().expect("no panic while locked");
         // Nothing in it is worth a clean end; its files go with the folder.
-        let _ = server.kill();
-        let _ = server.wait();
+        cluster.stop(Stop::Immediate);
     }
     drop(FOLDER.lock().expect("no panic while locked").take());
 }

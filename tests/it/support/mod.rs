@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod client;
+pub mod cluster;
 pub mod contract;
 pub mod databases;
 pub mod numbers;
