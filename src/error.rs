@@ -405,7 +405,7 @@ impl From<DbError> for ApiError {
                 Self::Unavailable(5)
             }
             DbError::Query(cause) => cause.into(),
-            DbError::Migration(cause) => Self::Internal(cause.to_string()),
+            DbError::Broken | DbError::Migration(_) => Self::Internal(error.to_string()),
         }
     }
 }

@@ -99,6 +99,9 @@ pub enum DbError {
     /// The database can't be reached, or went away.
     #[error("the database can't be reached: {0}")]
     Unreachable(String),
+    /// The work panicked.
+    #[error("the work broke")]
+    Broken,
     /// A migration failed.
     #[error("the database can't be migrated: {0}")]
     Migration(#[source] MigrationError),
@@ -247,8 +250,8 @@ impl Db {
         });
         match blocking.await {
             Ok(result) => result,
-            // The work panicked; the transaction is rolled back with its connection.
-            Err(_) => Err(DbError::Unreachable("the work was cancelled".to_owned()).into()),
+            // The transaction is rolled back with its connection.
+            Err(_) => Err(DbError::Broken.into()),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::db::{Conn, MultiBackend, Timestamp};
 use crate::error::ApiResult;
 use crate::hits::store::{Ranking, Window};
 use crate::http::paging::{Found, Paging};
-use crate::visibility::{SITE, is_public};
+use crate::visibility::{SITE, is_public, public_of};
 use keyset::{after, found, keyset};
 
 pub use around::{MAX_RELATED, archive, neighbors, newest_in_each, related, tags};
@@ -401,15 +401,7 @@ pub fn is_public_now(conn: &mut Conn, id: i64, now: Timestamp) -> QueryResult<bo
 
 /// Those of the ids that are public, in the order given.
 pub fn public_among(conn: &mut Conn, ids: &[i64], now: Timestamp) -> QueryResult<Vec<i64>> {
-    let public: Vec<i64> = listings::table
-        .filter(
-            listings::section_id
-                .eq(SITE)
-                .and(listings::article_id.eq_any(ids)),
-        )
-        .filter(is_public(now))
-        .select(listings::article_id)
-        .load(conn)?;
+    let public = public_of(conn, SITE, ids, now)?;
     Ok(ids
         .iter()
         .copied()

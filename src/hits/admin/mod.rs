@@ -6,11 +6,10 @@ mod import;
 mod list;
 mod recording;
 
-use utoipa_actix_web::service_config::ServiceConfig;
-
 use crate::app::App;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
+use crate::http::mount::Mount;
 
 use super::store;
 use super::wire::ManagedHitCount;
@@ -21,7 +20,7 @@ const MAX_BASELINE: i64 = 1_000_000_000_000;
 const MAX_REASON: usize = 500;
 
 /// Mounts the management of counts.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes<M: Mount>(config: &mut M) {
     config
         .service(list::list)
         .service(list::read)

@@ -13,7 +13,7 @@ use crate::db::schema::{hit_nodes, listings};
 use crate::db::{Conn, Timestamp};
 use crate::hits::DaySalts;
 use crate::hits::store::{self, Delta};
-use crate::visibility::SITE;
+use crate::visibility::{SITE, is_within};
 
 /// How many articles, slugs and counts are known at most.
 const MAX_KNOWN: usize = 200_000;
@@ -193,7 +193,7 @@ impl Memory {
     /// Whether an article that was looked up is public.
     pub fn is_public(&self, id: i64, now: Timestamp) -> bool {
         let times = self.articles.get(&id).copied().flatten();
-        times.is_some_and(|(from, before)| from <= now && before.is_none_or(|before| now < before))
+        times.is_some_and(|(from, before)| is_within(from, before, now))
     }
 
     /// Learns the counts of these articles, less what this flush adds.

@@ -142,10 +142,15 @@ impl Engine {
         loop {
             let writer = Guard(actix_web::rt::spawn(begin()));
             writer.ended().await;
-            tracing::error!("the writer of hits broke and is begun again");
-            *locked(&self.inner.broke_at) = Some(Instant::now());
-            self.inner.metrics.restarts.inc();
+            self.broke();
         }
+    }
+
+    /// Tells that a writer broke and is begun again.
+    fn broke(&self) {
+        tracing::error!("the writer of hits broke and is begun again");
+        *locked(&self.inner.broke_at) = Some(Instant::now());
+        self.inner.metrics.restarts.inc();
     }
 
     async fn write(&self, app: App) {
@@ -205,6 +210,9 @@ impl Engine {
             Err(error) => {
                 tracing::error!(%error, "hits can't be written");
                 metrics.failed.inc();
+                if matches!(error, DbError::Broken) {
+                    self.broke();
+                }
                 for done in dones {
                     drop(done.send(Err(ApiError::Unavailable(RETRY_SECONDS))));
                 }

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use crate::db::schema::{hit_days, listings};
 use crate::db::{Conn, Timestamp};
 use crate::hits::wire::{Clients, HitCount, ManagedHitCount, Visitors};
-use crate::visibility::{SITE, is_public};
+use crate::visibility::{SITE, public_of};
 
 use super::fold::{DAY, Ledger, TOTAL, WHOLE, ledger_rows, section_sum, with_visitors};
 use super::log::{Delta, Pending};
@@ -274,26 +274,6 @@ impl From<ManagedHitCount> for HitCount {
     }
 }
 
-/// Those of the ids that are public in a section or below it; in the whole site for 0.
-pub fn public_within(
-    conn: &mut Conn,
-    section_id: i64,
-    ids: &[i64],
-    now: Timestamp,
-) -> QueryResult<Vec<i64>> {
-    let mut public = Vec::new();
-    for chunk in ids.chunks(CHUNK) {
-        let rows: Vec<i64> = listings::table
-            .filter(listings::section_id.eq(section_id))
-            .filter(listings::article_id.eq_any(chunk))
-            .filter(is_public(now))
-            .select(listings::article_id)
-            .load(conn)?;
-        public.extend(rows);
-    }
-    Ok(public)
-}
-
 /// What stands in the log of what is public in a section.
 pub fn pending_within(
     conn: &mut Conn,
@@ -302,7 +282,7 @@ pub fn pending_within(
 ) -> QueryResult<HashMap<i64, Delta>> {
     let mut pending = Pending::read(conn)?.all();
     let ids: Vec<i64> = pending.keys().copied().collect();
-    let public = public_within(conn, section_id, &ids, now)?;
+    let public = public_of(conn, section_id, &ids, now)?;
     Ok(public
         .into_iter()
         .filter_map(|id| Some((id, pending.remove(&id)?)))

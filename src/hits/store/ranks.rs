@@ -15,6 +15,7 @@ use diesel::prelude::*;
 use crate::articles::lists::{Filter, public_listings};
 use crate::db::schema::{hit_totals, listings};
 use crate::db::{Conn, MultiBackend, Timestamp};
+use crate::visibility::{SITE, public_of};
 
 use super::counts::{CHUNK, Windows, first_day, windows_of};
 use super::fold::ledger_rows;
@@ -64,6 +65,8 @@ const PAGE: i64 = 500;
 /// How many rows of the whole site are gone through for a section before all of the section's own are
 /// read.
 const MAX_WALK: i64 = 5000;
+/// How many articles a section may have that is not walked for.
+const SMALL: i64 = 1000;
 
 /// A row of the ranking: views as the index has them, article, day of its windows.
 type Ranked = (i64, i64, NaiveDate);
@@ -111,7 +114,7 @@ impl Ranking<'_> {
         let mut after = None;
         let mut left = match (self.filter.is_everything(), self.filter.is_only_section()) {
             (true, _) => i64::MAX,
-            (_, true) => MAX_WALK,
+            (_, true) if !self.is_small(conn)? => MAX_WALK,
             _ => 0,
         };
         loop {
@@ -143,6 +146,16 @@ impl Ranking<'_> {
             .take(wanted)
             .map(|Reverse(ranked)| ranked)
             .collect())
+    }
+
+    /// Whether the section has so few articles that reading them all is the shorter way.
+    fn is_small(&self, conn: &mut Conn) -> QueryResult<bool> {
+        let some: Vec<i64> = listings::table
+            .filter(listings::section_id.eq(self.filter.section.unwrap_or(SITE)))
+            .limit(SMALL + 1)
+            .select(listings::article_id)
+            .load(conn)?;
+        Ok(i64::try_from(some.len()).unwrap_or(i64::MAX) <= SMALL)
     }
 
     /// Rows of the whole ledger, from the top or below one.
@@ -207,6 +220,10 @@ impl Ranking<'_> {
     }
 
     fn wanted_among(&self, conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<i64>> {
+        if self.filter.is_only_section() {
+            let section = self.filter.section.unwrap_or(SITE);
+            return public_of(conn, section, ids, self.now);
+        }
         let mut wanted = Vec::new();
         for chunk in ids.chunks(CHUNK) {
             let rows: Vec<i64> = public_listings(self.filter, self.now)

@@ -10,9 +10,9 @@ use crate::clock::SiteZone;
 use crate::db::schema::{hit_days, hit_hours, hit_months, hit_sums, hit_totals, listings};
 use crate::db::{Conn, Timestamp};
 use crate::hits::wire::{DayHits, HourHits, MonthHits};
-use crate::visibility::is_public;
+use crate::visibility::{is_public, public_of};
 
-use super::counts::{CHUNK, listed_not_public, pending_within, public_within};
+use super::counts::{CHUNK, listed_not_public, pending_within};
 use super::fold::{DAY, MONTH};
 use super::log::{Delta, Pending};
 use super::ranks::last_of;
@@ -184,7 +184,7 @@ pub fn hourly(
             let mut ids: Vec<i64> = rows.iter().map(|(id, ..)| *id).collect();
             ids.sort_unstable();
             ids.dedup();
-            let public = public_within(conn, section, &ids, now)?;
+            let public = public_of(conn, section, &ids, now)?;
             let public: std::collections::HashSet<i64> = public.into_iter().collect();
             rows.into_iter()
                 .filter(|(id, ..)| public.contains(id))
@@ -231,7 +231,7 @@ fn folded_last(conn: &mut Conn, section_id: i64, now: Timestamp) -> QueryResult<
             .select((hit_totals::article_id, last_at))
             .load(conn)?;
         let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-        let public = public_within(conn, section_id, &ids, now)?;
+        let public = public_of(conn, section_id, &ids, now)?;
         if let Some((_, at)) = rows.iter().find(|(id, _)| public.contains(id)) {
             return Ok(Some(*at));
         }
