@@ -27,10 +27,13 @@ async fn an_adjustment_adds_and_takes_off(stage: Stage) {
         let told = app.told(&trace).await;
         assert_eq!(told.len(), 1);
         assert_eq!(told[0]["event"], "hits.adjusted");
-        assert_eq!(told[0]["resource_id"], id, "{}", told[0]);
-        let after = json!({"member": "total", "before": total - delta, "after": total});
-        let changes = told[0]["changes"].to_string();
-        assert!(changes.contains(reason), "{changes} {after}");
+        assert_eq!(told[0]["resource"]["id"], id);
+        let changed = json!({"member": "total", "before": total - delta, "after": total});
+        let why = json!({"member": "reason", "before": null, "after": reason});
+        let changes = told[0]["changes"].as_array().expect("a list");
+        for change in [changed, why] {
+            assert!(changes.contains(&change), "{changes:?}");
+        }
         assert_eq!(number(&count(&app, id).await, "total"), total);
         let section = app.get("/v1/sections/1/hits").await.ok(200);
         assert_eq!(number(&section, "total"), total);

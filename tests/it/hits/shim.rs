@@ -76,8 +76,9 @@ async fn nothing_but_names_is_called(stage: Stage) {
     ] {
         let answer = app.get(&format!("{path}?{query}")).await;
         let answer = answer.problem(400, "invalid_request");
-        let told: Vec<String> = answer.faults().into_iter().map(|fault| fault.0).collect();
-        assert_eq!(told, ["callback"], "{query}");
+        let faults = answer.faults();
+        let is_told = !faults.is_empty() && faults.iter().all(|fault| fault.0 == "callback");
+        assert!(is_told, "{query}: {answer}");
         assert!(!answer.text().contains("alert"), "{answer}");
     }
 }
