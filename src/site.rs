@@ -148,6 +148,7 @@ async fn readyz(app: Data<App>, _: Params<()>) -> ApiResult<HttpResponse> {
     responses((
         status = 200, description = "The metrics", body = String,
         content_type = "application/openmetrics-text",
+        example = json!("# TYPE lanmu_hits_answered counter\nlanmu_hits_answered_total{result=\"counted\"} 12\n# EOF\n"),
     )),
 )]
 #[get("/metrics")]
