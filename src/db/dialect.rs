@@ -27,22 +27,13 @@ macro_rules! each {
     };
 }
 
-/// Runs an upsert of many rows: PostgreSQL by one statement; SQLite by one for each row, which it has
-/// prepared, where one for all would be read anew each time.
+/// Runs an upsert of many rows, many by one statement: upserts are not kept prepared, and to prepare one
+/// costs more than to run it.
 #[macro_export]
 macro_rules! written {
     ($conn:expr, $rows:expr, |$values:ident| $statement:expr) => {
-        match $conn {
-            $crate::db::Conn::Pg(conn) => {
-                for $values in $rows.chunks(1000) {
-                    $statement.execute(conn)?;
-                }
-            }
-            $crate::db::Conn::Sqlite(conn) => {
-                for $values in $rows {
-                    $statement.execute(conn)?;
-                }
-            }
+        for $values in $rows.chunks(1000) {
+            $crate::each!(&mut *$conn, conn => $statement.execute(conn))?;
         }
     };
 }

@@ -24,7 +24,7 @@ use super::counts::first_day;
 use super::log::{Delta, Key, Pending, encode};
 
 /// How many articles one transaction folds in: few, since hits wait for it on SQLite.
-pub const PART: usize = 250;
+pub const PART: usize = 100;
 /// How long hours are kept.
 pub const HOURS: i64 = 49;
 
