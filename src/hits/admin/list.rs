@@ -79,8 +79,6 @@ pub async fn list(
 ) -> ApiResult<HttpResponse> {
     let query = query.0;
     let today = app.config.site.zone.day(app.clock.now());
-    // The order is that of the ledger, so it should have everything.
-    app.hits.fold(&app).await?;
     let (list, link) = app
         .db
         .read(move |conn| {

@@ -1,7 +1,11 @@
 //! Management: lists by count, and corrections by hand.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use serde_json::Value;
@@ -42,42 +46,120 @@ pub struct Among {
     pub only_by: Option<i64>,
 }
 
-/// A page of articles in any state, by their counts in the ledger.
+impl Among {
+    fn query(&self) -> Counted<'_> {
+        let mut query = articles_table::table
+            .left_join(hit_totals::table.on(hit_totals::article_id.eq(articles_table::id)))
+            .select((articles_table::id, total()))
+            .into_boxed::<MultiBackend>();
+        if let Some(ids) = &self.section_ids {
+            query = query.filter(articles_table::section_id.eq_any(ids));
+        }
+        if let Some(user) = self.only_by {
+            query = query.filter(articles_table::created_by.eq(user));
+        }
+        query
+    }
+
+    fn count(&self, conn: &mut Conn) -> QueryResult<i64> {
+        let mut query = articles_table::table.into_boxed::<MultiBackend>();
+        if let Some(ids) = &self.section_ids {
+            query = query.filter(articles_table::section_id.eq_any(ids));
+        }
+        if let Some(user) = self.only_by {
+            query = query.filter(articles_table::created_by.eq(user));
+        }
+        query.select(diesel::dsl::count_star()).first(conn)
+    }
+}
+
+/// Ids of articles and their totals in the ledger.
+type Counted<'a> = diesel::helper_types::IntoBoxed<
+    'a,
+    diesel::helper_types::Select<
+        diesel::helper_types::LeftJoinOn<
+            articles_table::table,
+            hit_totals::table,
+            diesel::helper_types::Eq<hit_totals::article_id, articles_table::id>,
+        >,
+        (articles_table::id, SqlLiteral<BigInt>),
+    >,
+    MultiBackend,
+>;
+
+fn total() -> SqlLiteral<BigInt> {
+    sql::<BigInt>("coalesce(hit_totals.total, 0)")
+}
+
+/// A page of articles in any state, by their counts.
 pub fn managed_page_ids(
     conn: &mut Conn,
     among: &Among,
     sort: ManagedSort,
     paging: &Paging,
 ) -> QueryResult<Found<i64>> {
-    let all = || {
-        let mut query = articles_table::table
-            .left_join(hit_totals::table.on(hit_totals::article_id.eq(articles_table::id)))
-            .into_boxed::<MultiBackend>();
-        if let Some(ids) = &among.section_ids {
-            query = query.filter(articles_table::section_id.eq_any(ids));
-        }
-        if let Some(user) = among.only_by {
-            query = query.filter(articles_table::created_by.eq(user));
-        }
-        query
+    let number = match paging.exact {
+        true => Some(among.count(conn)?),
+        false => None,
     };
-    let total = if paging.exact {
-        Some(all().select(diesel::dsl::count_star()).first(conn)?)
-    } else {
-        None
+    let pending = match sort {
+        ManagedSort::ArticleId => HashMap::new(),
+        _ => pending_totals(conn, among)?,
     };
-    let hits = || sql::<BigInt>("coalesce(hit_totals.total, 0)");
     let query = match sort {
-        ManagedSort::MostViewed => all().order((hits().desc(), articles_table::id.desc())),
-        ManagedSort::LeastViewed => all().order((hits().asc(), articles_table::id.asc())),
-        ManagedSort::ArticleId => all().order((articles_table::id.asc(), articles_table::id.asc())),
+        ManagedSort::MostViewed => among
+            .query()
+            .order((total().desc(), articles_table::id.desc())),
+        ManagedSort::LeastViewed => among
+            .query()
+            .order((total().asc(), articles_table::id.asc())),
+        ManagedSort::ArticleId => among
+            .query()
+            .order((articles_table::id.asc(), articles_table::id.asc())),
     };
-    let items = query
-        .select(articles_table::id)
-        .limit(paging.limit + 1)
-        .offset(paging.offset())
+    let query = query.limit(paging.limit + 1);
+    if pending.is_empty() {
+        let rows: Vec<(i64, i64)> = query.offset(paging.offset()).load(conn)?;
+        let items = rows.into_iter().map(|(id, _)| id).collect();
+        return Ok(paging.cut(items, number, |id| (String::new(), *id)));
+    }
+    // As many more as the log may move to another place: what lies behind them stays behind the page.
+    let moved = i64::try_from(pending.len()).unwrap_or(i64::MAX);
+    let rows: Vec<(i64, i64)> = query
+        .limit((paging.offset() + paging.limit + 1).saturating_add(moved))
         .load(conn)?;
-    Ok(paging.cut(items, total, |id| (String::new(), *id)))
+    let mut rows: Vec<(i64, i64)> = rows
+        .into_iter()
+        .filter(|(id, _)| !pending.contains_key(id))
+        .chain(pending.iter().map(|(id, total)| (*id, *total)))
+        .collect();
+    match sort {
+        ManagedSort::MostViewed => rows.sort_by_key(|(id, total)| Reverse((*total, *id))),
+        _ => rows.sort_by_key(|(id, total)| (*total, *id)),
+    }
+    let offset = usize::try_from(paging.offset()).unwrap_or(usize::MAX);
+    let wanted = usize::try_from(paging.limit + 1).unwrap_or(0);
+    let items = rows.into_iter().skip(offset).take(wanted);
+    let items = items.map(|(id, _)| id).collect();
+    Ok(paging.cut(items, number, |id| (String::new(), *id)))
+}
+
+/// The totals of those of the articles that the log has views of, these included.
+fn pending_totals(conn: &mut Conn, among: &Among) -> QueryResult<HashMap<i64, i64>> {
+    let deltas = Pending::read(conn)?.all();
+    let ids: Vec<i64> = deltas.keys().copied().collect();
+    let mut totals = HashMap::new();
+    for chunk in ids.chunks(500) {
+        let rows: Vec<(i64, i64)> = among
+            .query()
+            .filter(articles_table::id.eq_any(chunk))
+            .load(conn)?;
+        for (id, total) in rows {
+            let counted = deltas.get(&id).map_or(0, Delta::counted);
+            totals.insert(id, total + counted);
+        }
+    }
+    Ok(totals)
 }
 
 /// What an export tells of an article beside its count.
