@@ -1,6 +1,7 @@
 //! The frame around every request: id, log line, CORS, `HEAD`, problem documents, headers.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 
 use actix_router::{Patterns, ResourceDef};
@@ -295,7 +296,23 @@ fn request_id(headers: &HeaderMap) -> String {
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         });
-    given.map_or_else(|| random_token(12), ToOwned::to_owned)
+    given.map_or_else(fresh_id, ToOwned::to_owned)
+}
+
+thread_local! {
+    /// What this thread calls the requests that it answers: random, and how many there were.
+    static IDS: Cell<([u8; 8], u32)> = Cell::new((random_id().to_be_bytes(), 0));
+}
+
+/// A name that no other request has: a number of the thread's, behind what tells it from others. It is
+/// not a secret.
+fn fresh_id() -> String {
+    let (thread, number) = IDS.get();
+    IDS.set((thread, number.wrapping_add(1)));
+    let mut id = [0; 12];
+    id[..8].copy_from_slice(&thread);
+    id[8..].copy_from_slice(&number.to_be_bytes());
+    URL_SAFE_NO_PAD.encode(id)
 }
 
 /// The trace id of a W3C `traceparent` (version 00), for the log.

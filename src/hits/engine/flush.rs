@@ -1,6 +1,7 @@
 //! One flush: what becomes of each hit, and the row of the log that holds them all.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -96,7 +97,7 @@ pub fn flush(
     Ok(Flushed {
         recorded,
         written: Written {
-            deltas,
+            deltas: Arc::new(deltas),
             visits,
             salts,
         },

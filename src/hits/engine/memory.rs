@@ -3,6 +3,7 @@
 //! begins by learning what others have changed since.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
@@ -59,7 +60,7 @@ pub struct Count {
 #[derive(Debug, Default)]
 pub struct Written {
     /// What was added to counts.
-    pub deltas: Vec<Delta>,
+    pub deltas: Arc<Vec<Delta>>,
     /// Who was there, and when.
     pub visits: Vec<(Visit, Timestamp)>,
     /// The day's salts.
@@ -234,7 +235,7 @@ impl Memory {
 
     /// What was written is known from now on.
     pub fn remember(&mut self, written: Written) {
-        for delta in &written.deltas {
+        for delta in written.deltas.iter() {
             self.add(delta);
         }
         if self.visits.len() > MAX_VISITS {

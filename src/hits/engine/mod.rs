@@ -69,7 +69,38 @@ struct Queue {
 
 struct Waiting {
     ask: Ask,
-    done: oneshot::Sender<ApiResult<Vec<Recorded>>>,
+    done: Done,
+}
+
+type Done = oneshot::Sender<ApiResult<Vec<Recorded>>>;
+
+/// The hits of a flush, and who waits for them.
+#[derive(Default)]
+struct Batch {
+    asks: Vec<Ask>,
+    dones: Vec<Done>,
+}
+
+impl Inner {
+    /// Takes what waits out of the queue, up to so many.
+    fn next_batch(&self) -> Batch {
+        let mut queue = locked(&self.queue);
+        let mut hits = 0;
+        let number = queue
+            .waiting
+            .iter()
+            .take_while(|waiting| {
+                let begins = hits == 0;
+                hits += waiting.ask.hits.len();
+                begins || hits <= MAX_BATCH
+            })
+            .count();
+        let rest = queue.waiting.split_off(number);
+        let taken = std::mem::replace(&mut queue.waiting, rest);
+        queue.hits = queue.waiting.iter().map(|w| w.ask.hits.len()).sum();
+        let (asks, dones) = taken.into_iter().map(|w| (w.ask, w.done)).unzip();
+        Batch { asks, dones }
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -156,53 +187,36 @@ impl Engine {
     async fn write(&self, app: App) {
         loop {
             // Looked at before waiting: what came while a writer broke has woken nobody.
-            while let Some(batch) = self.next_batch() {
-                self.flush(&app, batch).await;
+            while !locked(&self.inner.queue).waiting.is_empty() {
+                self.flush(&app).await;
             }
             self.inner.wake.notified().await;
         }
     }
 
-    fn next_batch(&self) -> Option<Vec<Waiting>> {
-        let mut queue = locked(&self.inner.queue);
-        let mut hits = 0;
-        let number = queue
-            .waiting
-            .iter()
-            .take_while(|waiting| {
-                let begins = hits == 0;
-                hits += waiting.ask.hits.len();
-                begins || hits <= MAX_BATCH
-            })
-            .count();
-        if number == 0 {
-            return None;
-        }
-        let rest = queue.waiting.split_off(number);
-        let batch = std::mem::replace(&mut queue.waiting, rest);
-        queue.hits = queue.waiting.iter().map(|w| w.ask.hits.len()).sum();
-        Some(batch)
-    }
-
-    /// Writes a batch and answers whoever waits for it.
-    async fn flush(&self, app: &App, batch: Vec<Waiting>) {
+    /// Writes what waits, and answers whoever waits for it.
+    async fn flush(&self, app: &App) {
         let began = Instant::now();
-        let (asks, dones): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.ask, w.done)).unzip();
-        let asks = Arc::new(asks);
+        let held = Arc::new(Mutex::new(Batch::default()));
         let mut tries = 0;
         let flushed = loop {
             tries += 1;
-            match self.try_flush(app, &asks).await {
+            match self.try_flush(app, &held).await {
                 Err(error) if is_contention(&error) && tries < TRIES => {}
                 flushed => break flushed,
             }
         };
         let metrics = &self.inner.metrics;
         metrics.seconds.observe(began.elapsed().as_secs_f64());
+        let mut batch = std::mem::take(&mut *locked(&held));
+        if batch.dones.is_empty() {
+            // The database could not be used at all: those that wait are told so.
+            batch = self.inner.next_batch();
+        }
         match flushed {
             Ok(recorded) => {
                 metrics.tell(&recorded);
-                for (done, recorded) in dones.into_iter().zip(recorded) {
+                for (done, recorded) in batch.dones.into_iter().zip(recorded) {
                     // Whoever has gone was counted all the same.
                     drop(done.send(Ok(recorded)));
                 }
@@ -213,7 +227,7 @@ impl Engine {
                 if matches!(error, DbError::Broken) {
                     self.broke();
                 }
-                for done in dones {
+                for done in batch.dones {
                     drop(done.send(Err(ApiError::Unavailable(RETRY_SECONDS))));
                 }
             }
@@ -223,10 +237,10 @@ impl Engine {
     async fn try_flush(
         &self,
         app: &App,
-        asks: &Arc<Vec<Ask>>,
+        held: &Arc<Mutex<Batch>>,
     ) -> Result<Vec<Vec<Recorded>>, DbError> {
         let rules = Rules::of(app);
-        let (inner, asks) = (Arc::clone(&self.inner), Arc::clone(asks));
+        let (inner, held) = (Arc::clone(&self.inner), Arc::clone(held));
         let flushed = app.db.append(app.config.hits_sync, move |conn| {
             let mut memory = inner.memory.lock().unwrap_or_else(|poisoned| {
                 // A flush broke in the middle: nothing of what it knew can be trusted.
@@ -235,11 +249,16 @@ impl Engine {
                 *memory = Memory::default();
                 memory
             });
-            let flushed = flush(conn, &mut memory, inner.node, &asks, &rules)?;
+            let mut batch = locked(&held);
+            if batch.asks.is_empty() {
+                // Taken only now, when it is this writer's turn: what came meanwhile goes along.
+                *batch = inner.next_batch();
+            }
+            let flushed = flush(conn, &mut memory, inner.node, &batch.asks, &rules)?;
             if !flushed.written.deltas.is_empty() {
                 // A number that came to nothing is not used again.
                 let seq = inner.seq.fetch_add(1, Ordering::SeqCst) + 1;
-                store::append(conn, inner.node, seq, flushed.written.deltas.clone())?;
+                store::append(conn, inner.node, seq, &flushed.written.deltas)?;
             }
             Ok::<_, DbError>(flushed)
         });

@@ -62,7 +62,7 @@ async fn a_writer_that_breaks_is_begun_again_and_no_hit_of_its_is_acknowledged()
             async move {
                 if breaks {
                     engine.inner.wake.notified().await;
-                    let batch = engine.next_batch().map(|batch| batch.len());
+                    let batch = Some(engine.inner.next_batch().dones.len());
                     panic!("with {batch:?} requests in hand");
                 }
                 engine.write(app).await;

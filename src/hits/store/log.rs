@@ -282,8 +282,8 @@ fn load(conn: &mut Conn, keys: &[Key]) -> QueryResult<Vec<(Key, Row)>> {
 }
 
 /// Appends a flush. What it holds needn't be read again by this process.
-pub fn append(conn: &mut Conn, node: i64, seq: i64, deltas: Vec<Delta>) -> QueryResult<()> {
-    let payload = encode(&deltas)?;
+pub fn append(conn: &mut Conn, node: i64, seq: i64, deltas: &Row) -> QueryResult<()> {
+    let payload = encode(deltas)?;
     diesel::insert_into(hit_log::table)
         .values((
             hit_log::node.eq(node),
@@ -293,7 +293,7 @@ pub fn append(conn: &mut Conn, node: i64, seq: i64, deltas: Vec<Delta>) -> Query
         .execute(conn)?;
     // Nobody looks for a name that is not in the log, should this flush be undone.
     let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
-    read.insert(Key::Flush(node, seq), Arc::new(deltas));
+    read.insert(Key::Flush(node, seq), Arc::clone(deltas));
     Ok(())
 }
 
