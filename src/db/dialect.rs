@@ -27,17 +27,6 @@ macro_rules! each {
     };
 }
 
-/// Runs an upsert of many rows, many by one statement: upserts are not kept prepared, and to prepare one
-/// costs more than to run it.
-#[macro_export]
-macro_rules! written {
-    ($conn:expr, $rows:expr, |$values:ident| $statement:expr) => {
-        for $values in $rows.chunks(1000) {
-            $crate::each!(&mut *$conn, conn => $statement.execute(conn))?;
-        }
-    };
-}
-
 /// Runs an upsert of many rows and loads columns of those that it wrote: PostgreSQL by one statement,
 /// SQLite, which returns nothing of many, by one for each row.
 #[macro_export]

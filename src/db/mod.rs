@@ -7,6 +7,7 @@
 mod conn;
 pub mod dialect;
 mod pool;
+pub mod rows;
 pub mod schema;
 pub mod types;
 

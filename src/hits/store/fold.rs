@@ -9,16 +9,15 @@ use chrono::NaiveDate;
 use datasketches::hll::{HllSketch, HllType};
 use diesel::prelude::*;
 use diesel::result::Error;
-use diesel::upsert::excluded;
+use serde_json::{Value, json};
 
 use crate::clock::SiteZone;
-use crate::db::schema::{
-    hit_days, hit_hours, hit_log, hit_nodes, hit_parts, hit_sums, hit_totals, listings,
-};
+use crate::db::rows::{self, Column, Met, Table};
+use crate::db::schema::{hit_days, hit_log, hit_nodes, hit_parts, hit_sums, hit_totals, listings};
 use crate::db::{Conn, Timestamp};
+use crate::each;
 use crate::hits::rules::Client;
 use crate::http::frame::random_id;
-use crate::{each, written};
 
 use super::counts::first_day;
 use super::log::{Delta, Key, Pending, encode};
@@ -33,8 +32,8 @@ pub const HOURS: i64 = 49;
 const SKETCH_LG_K: u8 = 11;
 
 /// A row of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
-#[diesel(table_name = hit_totals, treat_none_as_default_value = false)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = hit_totals)]
 #[allow(
     missing_docs,
     reason = "named as the columns, which the migration explains"
@@ -119,60 +118,109 @@ pub fn ledger_rows(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Led
     Ok(rows.into_iter().map(|row| (row.article_id, row)).collect())
 }
 
+/// The ledger's table.
+const LEDGERS: Table = Table {
+    name: "hit_totals",
+    columns: &[
+        ("article_id", Column::Number),
+        ("baseline", Column::Number),
+        ("counted", Column::Number),
+        ("adjusted", Column::Number),
+        ("total", Column::Number),
+        ("duplicate", Column::Number),
+        ("bot", Column::Number),
+        ("rejected", Column::Number),
+        ("web", Column::Number),
+        ("h5", Column::Number),
+        ("app", Column::Number),
+        ("mini", Column::Number),
+        ("other", Column::Number),
+        ("day", Column::Day),
+        ("today", Column::Number),
+        ("week", Column::Number),
+        ("month", Column::Number),
+        ("last_at", Column::Instant),
+    ],
+    keys: 1,
+    met: Met::Replaced,
+};
+
 /// Writes ledgers as they are now.
 pub fn write_ledgers(conn: &mut Conn, ledgers: &[Ledger]) -> QueryResult<()> {
-    use hit_totals as t;
-    written!(conn, ledgers, |values| diesel::insert_into(t::table)
-        .values(values)
-        .on_conflict(t::article_id)
-        .do_update()
-        .set((
-            t::baseline.eq(excluded(t::baseline)),
-            t::counted.eq(excluded(t::counted)),
-            t::adjusted.eq(excluded(t::adjusted)),
-            t::total.eq(excluded(t::total)),
-            t::duplicate.eq(excluded(t::duplicate)),
-            t::bot.eq(excluded(t::bot)),
-            t::rejected.eq(excluded(t::rejected)),
-            t::web.eq(excluded(t::web)),
-            t::h5.eq(excluded(t::h5)),
-            t::app.eq(excluded(t::app)),
-            t::mini.eq(excluded(t::mini)),
-            t::other.eq(excluded(t::other)),
-            t::day.eq(excluded(t::day)),
-            t::today.eq(excluded(t::today)),
-            t::week.eq(excluded(t::week)),
-            t::month.eq(excluded(t::month)),
-            t::last_at.eq(excluded(t::last_at)),
-        )));
-    Ok(())
+    let rows: Vec<Value> = ledgers
+        .iter()
+        .map(|l| {
+            json!([
+                l.article_id,
+                l.baseline,
+                l.counted,
+                l.adjusted,
+                l.total,
+                l.duplicate,
+                l.bot,
+                l.rejected,
+                l.web,
+                l.h5,
+                l.app,
+                l.mini,
+                l.other,
+                l.day,
+                l.today,
+                l.week,
+                l.month,
+                l.last_at.map(rows::instant),
+            ])
+        })
+        .collect();
+    LEDGERS.upsert(conn, &rows)
 }
 
-#[derive(Debug, Clone, Insertable, Queryable)]
-#[diesel(table_name = hit_days, treat_none_as_default_value = false)]
+/// The table of days.
+const DAYS: Table = Table {
+    name: "hit_days",
+    columns: &[
+        ("article_id", Column::Number),
+        ("day", Column::Day),
+        ("hits", Column::Number),
+        ("visitors", Column::Number),
+        ("sketch", Column::Bytes),
+    ],
+    keys: 2,
+    met: Met::Replaced,
+};
+
+/// The table of hours.
+const HOURS_TABLE: Table = Table {
+    name: "hit_hours",
+    columns: &[
+        ("article_id", Column::Number),
+        ("hour", Column::Instant),
+        ("hits", Column::Number),
+    ],
+    keys: 2,
+    met: Met::Added,
+};
+
+/// The table of sums.
+const SUMS: Table = Table {
+    name: "hit_sums",
+    columns: &[
+        ("section_id", Column::Number),
+        ("unit", Column::Text),
+        ("slot", Column::Day),
+        ("hits", Column::Number),
+    ],
+    keys: 3,
+    met: Met::Added,
+};
+
+#[derive(Debug, Clone, Queryable)]
 struct DayRow {
     article_id: i64,
     day: NaiveDate,
     hits: i64,
     visitors: i64,
     sketch: Option<Vec<u8>>,
-}
-
-#[derive(Debug, Insertable)]
-#[diesel(table_name = hit_hours, treat_none_as_default_value = false)]
-struct HourRow {
-    article_id: i64,
-    hour: Timestamp,
-    hits: i64,
-}
-
-#[derive(Debug, Insertable)]
-#[diesel(table_name = hit_sums, treat_none_as_default_value = false)]
-struct SumRow {
-    section_id: i64,
-    unit: &'static str,
-    slot: NaiveDate,
-    hits: i64,
 }
 
 /// The slot of the unit that has one only.
@@ -189,24 +237,12 @@ pub type Sums = BTreeMap<(i64, &'static str, NaiveDate), i64>;
 
 /// Adds to the sums of sections.
 pub fn add_sums(conn: &mut Conn, sums: Sums) -> QueryResult<()> {
-    let rows: Vec<SumRow> = sums
+    let rows: Vec<Value> = sums
         .into_iter()
         .filter(|(_, hits)| *hits != 0)
-        .map(|((section_id, unit, slot), hits)| SumRow {
-            section_id,
-            unit,
-            slot,
-            hits,
-        })
+        .map(|((section_id, unit, slot), hits)| json!([section_id, unit, slot, hits]))
         .collect();
-    written!(conn, &rows, |values| diesel::insert_into(hit_sums::table)
-        .values(values)
-        .on_conflict((hit_sums::section_id, hit_sums::unit, hit_sums::slot))
-        .do_update()
-        .set(
-            hit_sums::hits.eq(hit_sums::hits + excluded(hit_sums::hits))
-        ));
-    Ok(())
+    SUMS.upsert(conn, &rows)
 }
 
 /// The sections that these articles are listed in now, the site among them.
@@ -331,7 +367,7 @@ fn write_days(conn: &mut Conn, ids: &[i64], deltas: &[Delta]) -> QueryResult<()>
             visitors.extend(&views.visitors);
         }
     }
-    let rows: Vec<DayRow> = rows
+    let rows: Vec<Value> = rows
         .into_values()
         .map(|(mut row, visitors)| {
             if !visitors.is_empty() {
@@ -339,19 +375,17 @@ fn write_days(conn: &mut Conn, ids: &[i64], deltas: &[Delta]) -> QueryResult<()>
                 row.visitors = visitors;
                 row.sketch = Some(sketch);
             }
-            Ok(row)
+            let sketch = row.sketch.as_deref().map(rows::bytes);
+            Ok(json!([
+                row.article_id,
+                row.day,
+                row.hits,
+                row.visitors,
+                sketch
+            ]))
         })
         .collect::<QueryResult<_>>()?;
-    written!(conn, &rows, |values| diesel::insert_into(hit_days::table)
-        .values(values)
-        .on_conflict((hit_days::article_id, hit_days::day))
-        .do_update()
-        .set((
-            hit_days::hits.eq(excluded(hit_days::hits)),
-            hit_days::visitors.eq(excluded(hit_days::visitors)),
-            hit_days::sketch.eq(excluded(hit_days::sketch)),
-        )));
-    Ok(())
+    DAYS.upsert(conn, &rows)
 }
 
 /// How many different visitors there are with these, and the sketch that knows them.
@@ -379,22 +413,11 @@ fn write_hours(conn: &mut Conn, deltas: &[Delta], now: Timestamp) -> QueryResult
             }
         }
     }
-    let rows: Vec<HourRow> = hours
+    let rows: Vec<Value> = hours
         .into_iter()
-        .map(|((article_id, hour), hits)| HourRow {
-            article_id,
-            hour,
-            hits,
-        })
+        .map(|((article_id, hour), hits)| json!([article_id, rows::instant(hour), hits]))
         .collect();
-    written!(conn, &rows, |values| diesel::insert_into(hit_hours::table)
-        .values(values)
-        .on_conflict((hit_hours::article_id, hit_hours::hour))
-        .do_update()
-        .set(
-            hit_hours::hits.eq(hit_hours::hits + excluded(hit_hours::hits))
-        ));
-    Ok(())
+    HOURS_TABLE.upsert(conn, &rows)
 }
 
 /// A batch of the log that is to be taken out of it.
