@@ -42,7 +42,18 @@ pub fn public_of(
     ids: &[i64],
     now: Timestamp,
 ) -> QueryResult<Vec<i64>> {
-    let mut public = Vec::with_capacity(ids.len());
+    let times = times_of(conn, section_id, ids)?.into_iter();
+    let public = times.filter(|(_, from, before)| is_within(*from, *before, now));
+    Ok(public.map(|(id, ..)| id).collect())
+}
+
+/// Those of these articles that are listed in a section, with when they are public: from, and before.
+pub fn times_of(
+    conn: &mut Conn,
+    section_id: i64,
+    ids: &[i64],
+) -> QueryResult<Vec<(i64, Timestamp, Option<Timestamp>)>> {
+    let mut times = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(MAX_IDS) {
         let rows: Vec<(i64, Timestamp, Option<Timestamp>)> = listings::table
             .filter(listings::section_id.eq(section_id))
@@ -53,12 +64,9 @@ pub fn public_of(
                 listings::expires_at,
             ))
             .load(conn)?;
-        let shown = rows
-            .into_iter()
-            .filter(|(_, from, before)| is_within(*from, *before, now));
-        public.extend(shown.map(|(id, ..)| id));
+        times.extend(rows);
     }
-    Ok(public)
+    Ok(times)
 }
 
 /// How many ids one statement names.

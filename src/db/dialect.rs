@@ -341,7 +341,7 @@ pub fn put_back(conn: &mut Conn, sequences: &[Sequence]) -> QueryResult<()> {
 
 /// An instant as a literal of the database's own, for statements made of numbers and instants.
 pub fn instant(conn: &Conn, at: Timestamp) -> String {
-    let text = at.utc().format("%Y-%m-%d %H:%M:%S%.6f");
+    let text = at.column_text();
     match conn {
         Conn::Sqlite(_) => format!("'{text}'"),
         Conn::Pg(_) => format!("TIMESTAMPTZ '{text}+00'"),

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use serde_json::Value;
 
-use super::{Conn, Timestamp};
+use super::Conn;
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Column {
     Text,
     /// A day.
     Day,
-    /// An instant, as [`instant`] writes it.
+    /// An instant, as [`super::Timestamp::column_text`] writes it.
     Instant,
     /// Bytes, as [`bytes`] writes them.
     Bytes,
@@ -42,11 +42,6 @@ pub struct Table {
     pub keys: usize,
     /// What becomes of a row whose key is there.
     pub met: Met,
-}
-
-/// An instant as a value of a row.
-pub fn instant(at: Timestamp) -> String {
-    at.utc().format("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 
 /// Bytes as a value of a row.

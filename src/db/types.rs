@@ -79,6 +79,11 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
+    /// As SQLite keeps it, and as PostgreSQL reads it where the session's zone is UTC.
+    pub fn column_text(self) -> String {
+        self.0.format(SQLITE_FORMAT).to_string()
+    }
+
     /// This instant moved by so many seconds (negative: earlier); stays put at the ends of the
     /// range.
     pub fn plus_seconds(self, seconds: i64) -> Self {
@@ -120,7 +125,7 @@ impl ToSql<UtcTime, Pg> for Timestamp {
 
 impl ToSql<UtcTime, Sqlite> for Timestamp {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
-        out.set_value(self.0.format(SQLITE_FORMAT).to_string());
+        out.set_value(self.column_text());
         Ok(IsNull::No)
     }
 }

@@ -309,17 +309,15 @@ pub async fn of_section(
     counted(&app, &req, move |conn, now| {
         let tree = sections::store::tree(conn)?;
         let id = sections::resolve_shown(conn, &tree, &text, "/hits", &query)?.id;
-        let total = store::section_total(conn, id, now)?;
-        let as_of = store::section_last(conn, id, now)?;
-        let (today, last_7_days, last_30_days) =
-            store::section_windows(conn, id, zone.day(now), now)?;
+        let views = store::section_views(conn, id, zone.day(now), now)?;
+        let (today, last_7_days, last_30_days) = views.windows;
         let count = SectionHitCount {
             section_id: id,
-            total,
+            total: views.total,
             today,
             last_7_days,
             last_30_days,
-            as_of,
+            as_of: views.last_at,
         };
         Delivery::json(&count)
     })

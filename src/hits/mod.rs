@@ -31,7 +31,7 @@ use crate::limits::Share;
 use crate::secrets;
 use crate::writes::{Answer, Keyed, Owner};
 
-pub use engine::Engine;
+pub use engine::{Engine, tidy};
 pub use rules::{Client, Outcome, Viewer, Visitor};
 
 use wire::HitCount;
@@ -111,8 +111,8 @@ impl Ask {
         }
         Self {
             hits,
-            visitor: Some(viewer.visitor().clone()),
             is_bot: viewer.is_bot(),
+            visitor: Some(viewer.into_visitor()),
         }
     }
 
@@ -220,10 +220,4 @@ impl DaySalts {
         };
         Ok(Self { day, own, before })
     }
-}
-
-/// Deletes what the rules of counting no longer need, rolls up days that are past their time, and lets
-/// rankings follow the day.
-pub async fn tidy(app: &App) -> ApiResult<usize> {
-    engine::tidy(app).await
 }

@@ -154,8 +154,8 @@ impl Viewer {
     }
 
     /// What tells it from others.
-    pub fn visitor(&self) -> &Visitor {
-        &self.visitor
+    pub fn into_visitor(self) -> Visitor {
+        self.visitor
     }
 
     /// Whether this is a crawler or link preview that names itself, or a prefetch.

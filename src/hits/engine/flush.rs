@@ -76,16 +76,14 @@ pub fn flush(
     let salts = identify(conn, memory, asks, &mut judged, today)?;
     judge_hit_ids(conn, &mut judged, now)?;
     let mut deltas = BTreeMap::new();
-    let visits = {
-        let mut views = Counting {
-            asks,
-            rules,
-            salts: &salts,
-            now,
-        };
-        views.judge_visits(conn, memory, &mut judged)?;
-        views.add_up(memory, &judged, &mut deltas)
+    let counting = Counting {
+        asks,
+        rules,
+        salts: salts.as_ref(),
+        now,
     };
+    counting.judge_visits(conn, memory, &mut judged)?;
+    let visits = counting.add_up(memory, &judged, &mut deltas);
     let ids: BTreeSet<i64> = judged.iter().map(|j| j.article_id).collect();
     let ids: Vec<i64> = ids
         .into_iter()
@@ -155,8 +153,8 @@ fn judge_alone(judged: &mut [Judged<'_>], asks: &[Ask], now: Timestamp) {
     }
 }
 
-/// Makes the visitors' hashes of those that may count. Returns the day's salts where they were not
-/// known.
+/// Makes the visitors' hashes of those that may count, where there are any. Returns the day's salts, which
+/// are to be remembered once they are committed.
 fn identify(
     conn: &mut Conn,
     memory: &mut Memory,
@@ -214,14 +212,14 @@ fn judge_hit_ids(conn: &mut Conn, judged: &mut [Judged<'_>], now: Timestamp) -> 
 struct Counting<'a> {
     asks: &'a [Ask],
     rules: &'a Rules,
-    salts: &'a Option<DaySalts>,
+    salts: Option<&'a DaySalts>,
     now: Timestamp,
 }
 
 impl Counting<'_> {
     /// A visitor's views of one article within the window are one view.
     fn judge_visits(
-        &mut self,
+        &self,
         conn: &mut Conn,
         memory: &Memory,
         judged: &mut [Judged<'_>],
@@ -275,7 +273,7 @@ impl Counting<'_> {
         judged: &[Judged<'_>],
         since: Timestamp,
     ) -> QueryResult<HashSet<Visit>> {
-        let before = self.salts.as_ref().and_then(|salts| salts.before.as_ref());
+        let before = self.salts.and_then(|salts| salts.before.as_ref());
         let (Some(before), true) = (
             before,
             since < self.rules.zone.start_of_day(self.rules.zone.day(self.now)),

@@ -10,11 +10,11 @@ use diesel::prelude::*;
 
 use crate::articles;
 use crate::changes;
-use crate::db::schema::{hit_nodes, listings};
+use crate::db::schema::hit_nodes;
 use crate::db::{Conn, Timestamp};
 use crate::hits::DaySalts;
 use crate::hits::store::{self, Delta};
-use crate::visibility::{SITE, is_within};
+use crate::visibility::{SITE, is_within, times_of};
 
 /// How many articles, slugs and counts are known at most.
 const MAX_KNOWN: usize = 200_000;
@@ -173,21 +173,12 @@ impl Memory {
             .copied()
             .filter(|id| !self.articles.contains_key(id))
             .collect();
-        for chunk in missing.chunks(500) {
-            let rows: Vec<(i64, Timestamp, Option<Timestamp>)> = listings::table
-                .filter(listings::section_id.eq(SITE))
-                .filter(listings::article_id.eq_any(chunk))
-                .select((
-                    listings::article_id,
-                    listings::published_at,
-                    listings::expires_at,
-                ))
-                .load(conn)?;
-            self.articles.extend(chunk.iter().map(|id| (*id, None)));
-            for (id, from, before) in rows {
-                self.articles.insert(id, Some((from, before)));
-            }
-        }
+        let times = times_of(conn, SITE, &missing)?;
+        self.articles
+            .extend(missing.into_iter().map(|id| (id, None)));
+        let listed = times.into_iter();
+        let listed = listed.map(|(id, from, before)| (id, Some((from, before))));
+        self.articles.extend(listed);
         Ok(())
     }
 

@@ -308,12 +308,9 @@ impl Engine {
         let zone = app.config.site.zone;
         loop {
             let clock = app.clock.clone();
-            let work = move |conn: &mut Conn| fold_part(conn, zone, clock.now());
-            if !app
-                .db
-                .write(move |conn| work(conn).map_err(ApiError::from))
-                .await?
-            {
+            let work =
+                move |conn: &mut Conn| Ok::<_, ApiError>(fold_part(conn, zone, clock.now())?);
+            if !app.db.write(work).await? {
                 return Ok(());
             }
         }
@@ -342,7 +339,8 @@ pub async fn reject(app: &App, ask: Ask) -> ApiResult<Vec<Recorded>> {
         .await
 }
 
-/// What is to be done when there is time: see [`super::tidy`].
+/// Deletes what the rules of counting no longer need, rolls up days that are past their time, and lets
+/// rankings follow the day.
 pub async fn tidy(app: &App) -> ApiResult<usize> {
     let (zone, window) = (app.config.site.zone, app.config.hit_window);
     let now = app.clock.now();

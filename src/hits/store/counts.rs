@@ -1,7 +1,7 @@
 //! Reading counts: of articles, of sections, of the site. Each is what the ledger has and what stands in
 //! the log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{Days, NaiveDate};
 use diesel::prelude::*;
@@ -11,8 +11,9 @@ use crate::db::{Conn, Timestamp};
 use crate::hits::wire::{Clients, HitCount, ManagedHitCount, Visitors};
 use crate::visibility::{SITE, public_of};
 
-use super::fold::{DAY, Ledger, TOTAL, WHOLE, ledger_rows, section_sum, with_visitors};
+use super::fold::{DAY, Ledger, TOTAL, WHOLE, ledger_rows, sums_of, with_visitors};
 use super::log::{Delta, Pending};
+use super::series::Of;
 
 /// The first day of a window of so many days that ends today.
 pub fn first_day(today: NaiveDate, days: u64) -> NaiveDate {
@@ -34,12 +35,18 @@ struct Day {
     visitors: i64,
 }
 
-fn days_of(conn: &mut Conn, ids: &[i64], today: NaiveDate) -> QueryResult<Vec<Day>> {
+/// Days of these articles, from one to another.
+fn days_between(
+    conn: &mut Conn,
+    ids: &[i64],
+    first: NaiveDate,
+    last: NaiveDate,
+) -> QueryResult<Vec<Day>> {
     let mut days = Vec::new();
     for chunk in ids.chunks(CHUNK) {
         let rows: Vec<Day> = hit_days::table
             .filter(hit_days::article_id.eq_any(chunk))
-            .filter(hit_days::day.between(first_day(today, 30), today))
+            .filter(hit_days::day.between(first, last))
             .select((
                 hit_days::article_id,
                 hit_days::day,
@@ -61,7 +68,7 @@ pub fn windows_of(
 ) -> QueryResult<HashMap<i64, Windows>> {
     let week = first_day(today, 7);
     let mut windows: HashMap<i64, Windows> = HashMap::new();
-    for day in days_of(conn, ids, today)? {
+    for day in days_between(conn, ids, first_day(today, 30), today)? {
         let (of_day, of_week, of_month) = windows.entry(day.article_id).or_default();
         *of_month += day.hits;
         if day.day >= week {
@@ -127,7 +134,7 @@ pub fn ledgers(
     for chunk in ids.chunks(CHUNK) {
         stored.extend(ledger_rows(conn, chunk)?);
     }
-    let days = days_of(conn, ids, today)?;
+    let days = days_between(conn, ids, first_day(today, 30), today)?;
     let visitors = visitors_of_days(conn, &pending, &days)?;
     let mut windows: HashMap<i64, (Windows, Windows)> = HashMap::new();
     let hits = days
@@ -170,26 +177,21 @@ pub fn ledgers(
         .collect())
 }
 
-/// Visitors of an article's days.
-pub fn visitors_between(
+/// Views in the ledger of each of an article's days, and its visitors, those whose views stand in the log
+/// among them.
+pub fn article_days(
     conn: &mut Conn,
     pending: &HashMap<i64, Delta>,
     id: i64,
     first: NaiveDate,
     last: NaiveDate,
-) -> QueryResult<HashMap<NaiveDate, i64>> {
-    let days: Vec<Day> = hit_days::table
-        .filter(hit_days::article_id.eq(id))
-        .filter(hit_days::day.between(first, last))
-        .select((
-            hit_days::article_id,
-            hit_days::day,
-            hit_days::hits,
-            hit_days::visitors,
-        ))
-        .load(conn)?;
+) -> QueryResult<(BTreeMap<NaiveDate, i64>, HashMap<NaiveDate, i64>)> {
+    let days = days_between(conn, &[id], first, last)?;
     let visitors = visitors_of_days(conn, pending, &days)?;
-    Ok(visitors.into_iter().map(|((_, day), n)| (day, n)).collect())
+    Ok((
+        days.into_iter().map(|day| (day.day, day.hits)).collect(),
+        visitors.into_iter().map(|((_, day), n)| (day, n)).collect(),
+    ))
 }
 
 /// Visitors of days, those whose views stand in the log among them.
@@ -313,45 +315,62 @@ pub fn listed_not_public(
     Ok(ids)
 }
 
-/// All views of what is public in a section and below it; of the whole site for 0.
-pub fn section_total(conn: &mut Conn, section_id: i64, now: Timestamp) -> QueryResult<i64> {
-    let mut total = section_sum(conn, section_id, TOTAL, WHOLE, WHOLE)?;
-    for chunk in listed_not_public(conn, section_id, now)?.chunks(CHUNK) {
+/// Views of what is public in a section and below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SectionViews {
+    /// All of them.
+    pub total: i64,
+    /// Those of today, of 7 and of 30 days.
+    pub windows: Windows,
+    /// When the last one was.
+    pub last_at: Option<Timestamp>,
+}
+
+/// Views of what is public in a section and below it; in the whole site for 0.
+pub fn section_views(
+    conn: &mut Conn,
+    section_id: i64,
+    today: NaiveDate,
+    now: Timestamp,
+) -> QueryResult<SectionViews> {
+    let pending = pending_within(conn, section_id, now)?;
+    let hidden = listed_not_public(conn, section_id, now)?;
+    let of_hidden = windows_of(conn, &hidden, today)?;
+    let days = sums_of(conn, section_id, DAY, first_day(today, 30), today)?;
+    let window = |days_back: u64, of: fn(&Windows) -> i64| -> i64 {
+        let first = first_day(today, days_back);
+        let within = days.iter().filter(|(day, _)| *day >= first);
+        let listed: i64 = within.map(|(_, hits)| hits).sum();
+        let not_public: i64 = of_hidden.values().map(of).sum();
+        let log = pending.values().map(|delta| delta.between(first, today));
+        listed - not_public + log.sum::<i64>()
+    };
+    Ok(SectionViews {
+        windows: (window(1, |w| w.0), window(7, |w| w.1), window(30, |w| w.2)),
+        total: total_of(conn, section_id, &hidden, &pending)?,
+        last_at: Of::Section(section_id).last(conn, &pending, now)?,
+    })
+}
+
+/// All views of what is public in a section, less `hidden`, which is listed there and not public.
+fn total_of(
+    conn: &mut Conn,
+    section_id: i64,
+    hidden: &[i64],
+    pending: &HashMap<i64, Delta>,
+) -> QueryResult<i64> {
+    let listed = sums_of(conn, section_id, TOTAL, WHOLE, WHOLE)?;
+    let mut total: i64 = listed.into_iter().map(|(_, hits)| hits).sum();
+    for chunk in hidden.chunks(CHUNK) {
         let hidden = ledger_rows(conn, chunk)?;
         total -= hidden.values().map(|ledger| ledger.total).sum::<i64>();
     }
-    let pending = pending_within(conn, section_id, now)?;
     Ok(total + pending.values().map(Delta::counted).sum::<i64>())
 }
 
 /// All views of what is public.
 pub fn site_total(conn: &mut Conn, now: Timestamp) -> QueryResult<i64> {
-    section_total(conn, SITE, now)
-}
-
-/// Views of today, of 7 and of 30 days of what is public in a section and below it.
-pub fn section_windows(
-    conn: &mut Conn,
-    section_id: i64,
-    today: NaiveDate,
-    now: Timestamp,
-) -> QueryResult<Windows> {
-    let hidden = listed_not_public(conn, section_id, now)?;
-    let hidden = windows_of(conn, &hidden, today)?;
-    let pending = pending_within(conn, section_id, now)?;
-    let mut window = |days: u64, of: fn(&Windows) -> i64| -> QueryResult<i64> {
-        let first = first_day(today, days);
-        let listed = section_sum(conn, section_id, DAY, first, today)?;
-        let not_public: i64 = hidden.values().map(of).sum();
-        let log: i64 = pending
-            .values()
-            .map(|delta| delta.between(first, today))
-            .sum();
-        Ok(listed - not_public + log)
-    };
-    Ok((
-        window(1, |w| w.0)?,
-        window(7, |w| w.1)?,
-        window(30, |w| w.2)?,
-    ))
+    let pending = pending_within(conn, SITE, now)?;
+    let hidden = listed_not_public(conn, SITE, now)?;
+    total_of(conn, SITE, &hidden, &pending)
 }

@@ -13,13 +13,15 @@ use serde_json::{Value, json};
 
 use crate::clock::SiteZone;
 use crate::db::rows::{self, Column, Met, Table};
-use crate::db::schema::{hit_days, hit_log, hit_nodes, hit_parts, hit_sums, hit_totals, listings};
+use crate::db::schema::{
+    hit_days, hit_log, hit_months, hit_nodes, hit_parts, hit_sums, hit_totals, listings,
+};
 use crate::db::{Conn, Timestamp};
 use crate::each;
 use crate::hits::rules::Client;
 use crate::http::frame::random_id;
 
-use super::counts::first_day;
+use super::counts::{CHUNK, first_day, windows_of};
 use super::log::{Delta, Key, Pending, encode};
 
 /// How many articles one transaction folds in: few, since hits wait for it on SQLite.
@@ -107,6 +109,14 @@ impl Ledger {
             *self.client(views.client()) += views.hits;
         }
     }
+
+    /// The views of a day, and of the 7 and the 30 days up to it.
+    pub fn set_windows(&mut self, day: NaiveDate, (today, week, month): (i64, i64, i64)) {
+        self.day = day;
+        self.today = today;
+        self.week = week;
+        self.month = month;
+    }
 }
 
 /// The ledgers of these articles that have one.
@@ -168,7 +178,7 @@ pub fn write_ledgers(conn: &mut Conn, ledgers: &[Ledger]) -> QueryResult<()> {
                 l.today,
                 l.week,
                 l.month,
-                l.last_at.map(rows::instant),
+                l.last_at.map(Timestamp::column_text),
             ])
         })
         .collect();
@@ -245,17 +255,36 @@ pub fn add_sums(conn: &mut Conn, sums: Sums) -> QueryResult<()> {
     SUMS.upsert(conn, &rows)
 }
 
-/// The sections that these articles are listed in now, the site among them.
-pub fn listed_in(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Vec<i64>>> {
-    let rows: Vec<(i64, i64)> = listings::table
-        .filter(listings::article_id.eq_any(ids))
-        .select((listings::article_id, listings::section_id))
-        .load(conn)?;
-    let mut sections: HashMap<i64, Vec<i64>> = HashMap::new();
-    for (article, section) in rows {
-        sections.entry(article).or_default().push(section);
+/// The sections that articles are listed in, the site among them.
+#[derive(Debug)]
+pub struct Listed(HashMap<i64, Vec<i64>>);
+
+impl Listed {
+    /// Where these articles are listed now.
+    pub fn of(conn: &mut Conn, ids: &[i64]) -> QueryResult<Self> {
+        let rows: Vec<(i64, i64)> = listings::table
+            .filter(listings::article_id.eq_any(ids))
+            .select((listings::article_id, listings::section_id))
+            .load(conn)?;
+        let mut sections: HashMap<i64, Vec<i64>> = HashMap::new();
+        for (article, section) in rows {
+            sections.entry(article).or_default().push(section);
+        }
+        Ok(Self(sections))
     }
-    Ok(sections)
+
+    /// The sections of one.
+    pub fn sections(&self, article_id: i64) -> &[i64] {
+        self.0.get(&article_id).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Adds to all views of an article in the sums of its sections.
+pub fn add_total(conn: &mut Conn, article_id: i64, more: i64) -> QueryResult<()> {
+    let listed = Listed::of(conn, &[article_id])?;
+    let sections = listed.sections(article_id).iter();
+    let sums = sections.map(|section| ((*section, TOTAL, WHOLE), more));
+    add_sums(conn, sums.collect())
 }
 
 /// Folds hits into the ledgers of their articles, and into the sums of the sections where these are
@@ -285,7 +314,7 @@ fn apply_part(
     let mut ledgers = ledger_rows(conn, &ids)?;
     let stale = |id: &&i64| ledgers.get(id).is_some_and(|ledger| ledger.day != today);
     let stale: Vec<i64> = ids.iter().filter(stale).copied().collect();
-    let windows = super::counts::windows_of(conn, &stale, today)?;
+    let windows = windows_of(conn, &stale, today)?;
     let (week, month) = (first_day(today, 7), first_day(today, 30));
     let rows: Vec<Ledger> = deltas
         .iter()
@@ -308,11 +337,10 @@ fn apply_part(
         .collect();
     write_ledgers(conn, &rows)?;
 
-    let sections = listed_in(conn, &ids)?;
+    let listed = Listed::of(conn, &ids)?;
     let mut sums = Sums::new();
     for delta in deltas {
-        let none = Vec::new();
-        for section in sections.get(&delta.article_id).unwrap_or(&none) {
+        for section in listed.sections(delta.article_id) {
             for views in &delta.views {
                 *sums.entry((*section, TOTAL, WHOLE)).or_default() += views.hits;
                 *sums.entry((*section, DAY, views.day())).or_default() += views.hits;
@@ -320,16 +348,6 @@ fn apply_part(
         }
     }
     add_sums(conn, sums)
-}
-
-impl Ledger {
-    /// The views of a day, and of the 7 and the 30 days up to it.
-    pub fn set_windows(&mut self, day: NaiveDate, (today, week, month): (i64, i64, i64)) {
-        self.day = day;
-        self.today = today;
-        self.week = week;
-        self.month = month;
-    }
 }
 
 fn write_days(conn: &mut Conn, ids: &[i64], deltas: &[Delta]) -> QueryResult<()> {
@@ -415,7 +433,7 @@ fn write_hours(conn: &mut Conn, deltas: &[Delta], now: Timestamp) -> QueryResult
     }
     let rows: Vec<Value> = hours
         .into_iter()
-        .map(|((article_id, hour), hits)| json!([article_id, rows::instant(hour), hits]))
+        .map(|((article_id, hour), hits)| json!([article_id, hour.column_text(), hits]))
         .collect();
     HOURS_TABLE.upsert(conn, &rows)
 }
@@ -463,13 +481,14 @@ impl Gathered {
 }
 
 /// Takes what was gathered out of the log: little is folded in at once, much becomes parts to be folded
-/// in one by one. False where another node was faster; then nothing is done.
+/// in one by one. Where another node was faster the transaction is to be undone:
+/// [`Error::RollbackTransaction`].
 pub fn take(
     conn: &mut Conn,
     gathered: &Gathered,
     zone: SiteZone,
     now: Timestamp,
-) -> QueryResult<bool> {
+) -> QueryResult<()> {
     for (node, (last, number)) in &gathered.ends {
         let flushes = hit_log::table
             .filter(hit_log::node.eq(node))
@@ -489,8 +508,7 @@ pub fn take(
             .execute(c))?;
     }
     if gathered.deltas.len() <= PART {
-        apply(conn, &gathered.deltas, zone.day(now), now)?;
-        return Ok(true);
+        return apply(conn, &gathered.deltas, zone.day(now), now);
     }
     for chunk in gathered.deltas.chunks(PART) {
         diesel::insert_into(hit_parts::table)
@@ -500,7 +518,7 @@ pub fn take(
             ))
             .execute(conn)?;
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Folds in one part, where there is one.
@@ -542,7 +560,7 @@ pub fn move_sums(conn: &mut Conn, listings: &[(i64, i64)], sign: i64) -> QueryRe
     let ids: BTreeSet<i64> = listings.iter().map(|(article, _)| *article).collect();
     let ids: Vec<i64> = ids.into_iter().collect();
     let mut history: HashMap<i64, Vec<(&'static str, NaiveDate, i64)>> = HashMap::new();
-    for chunk in ids.chunks(500) {
+    for chunk in ids.chunks(CHUNK) {
         let totals: Vec<(i64, i64)> = hit_totals::table
             .filter(hit_totals::article_id.eq_any(chunk))
             .select((hit_totals::article_id, hit_totals::total))
@@ -560,10 +578,9 @@ pub fn move_sums(conn: &mut Conn, listings: &[(i64, i64)], sign: i64) -> QueryRe
         for (id, day, hits) in days {
             history.entry(id).or_default().push((DAY, day, hits));
         }
-        use crate::db::schema::hit_months as m;
-        let months: Vec<(i64, NaiveDate, i64)> = m::table
-            .filter(m::article_id.eq_any(chunk))
-            .select((m::article_id, m::month, m::hits))
+        let months: Vec<(i64, NaiveDate, i64)> = hit_months::table
+            .filter(hit_months::article_id.eq_any(chunk))
+            .select((hit_months::article_id, hit_months::month, hit_months::hits))
             .load(conn)?;
         for (id, month, hits) in months {
             history.entry(id).or_default().push((MONTH, month, hits));
@@ -578,22 +595,18 @@ pub fn move_sums(conn: &mut Conn, listings: &[(i64, i64)], sign: i64) -> QueryRe
     add_sums(conn, sums)
 }
 
-/// The sum of a section's slots, from one to another.
-pub fn section_sum(
+/// The sums of a section's slots of a unit, from one to another.
+pub fn sums_of(
     conn: &mut Conn,
     section_id: i64,
     unit: &str,
     first: NaiveDate,
     last: NaiveDate,
-) -> QueryResult<i64> {
-    let rows: Vec<i64> = hit_sums::table
-        .filter(
-            hit_sums::section_id
-                .eq(section_id)
-                .and(hit_sums::unit.eq(unit)),
-        )
+) -> QueryResult<Vec<(NaiveDate, i64)>> {
+    hit_sums::table
+        .filter(hit_sums::section_id.eq(section_id))
+        .filter(hit_sums::unit.eq(unit))
         .filter(hit_sums::slot.between(first, last))
-        .select(hit_sums::hits)
-        .load(conn)?;
-    Ok(rows.into_iter().sum())
+        .select((hit_sums::slot, hit_sums::hits))
+        .load(conn)
 }

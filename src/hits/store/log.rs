@@ -16,6 +16,8 @@ use crate::db::schema::{hit_log, hit_parts};
 use crate::db::{Conn, Timestamp};
 use crate::hits::rules::Client;
 
+use super::counts::CHUNK;
+
 /// What hits add to the ledger of one article.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
@@ -156,8 +158,8 @@ static READ: LazyLock<Mutex<HashMap<Key, Row>>> = LazyLock::new(Mutex::default);
 
 /// How many rows are remembered beside those that are pending.
 const SPARE_ROWS: usize = 256;
-/// How many rows one statement names.
-const CHUNK: usize = 500;
+/// How many rows are remembered at most where nobody on this node reads the log.
+const MAX_ROWS: usize = 20_000;
 
 /// What is on disk and not yet folded into the ledger.
 #[derive(Debug, Clone, Default)]
@@ -293,6 +295,9 @@ pub fn append(conn: &mut Conn, node: i64, seq: i64, deltas: &Row) -> QueryResult
         .execute(conn)?;
     // Nobody looks for a name that is not in the log, should this flush be undone.
     let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if read.len() >= MAX_ROWS {
+        read.clear();
+    }
     read.insert(Key::Flush(node, seq), Arc::clone(deltas));
     Ok(())
 }

@@ -20,9 +20,9 @@ use crate::db::{Conn, MultiBackend, Timestamp};
 use crate::hits::rules::Client;
 use crate::http::paging::{Found, Paging};
 
+use super::counts::CHUNK;
 use super::fold::{
-    Ledger, Sums, TOTAL, WHOLE, add_sums, apply, fold_all, ledger_rows, listed_in, move_sums,
-    tell_nodes, write_ledgers,
+    Ledger, Listed, add_total, apply, fold_all, ledger_rows, move_sums, tell_nodes, write_ledgers,
 };
 use super::log::{Delta, Pending, Views};
 
@@ -46,30 +46,32 @@ pub struct Among {
     pub only_by: Option<i64>,
 }
 
-impl Among {
-    fn query(&self) -> Counted<'_> {
-        let mut query = articles_table::table
-            .left_join(hit_totals::table.on(hit_totals::article_id.eq(articles_table::id)))
-            .select((articles_table::id, total()))
-            .into_boxed::<MultiBackend>();
-        if let Some(ids) = &self.section_ids {
+/// A boxed query of articles, less those that are not among these.
+macro_rules! within {
+    ($query:expr, $among:expr) => {{
+        let mut query = $query.into_boxed::<MultiBackend>();
+        if let Some(ids) = &$among.section_ids {
             query = query.filter(articles_table::section_id.eq_any(ids));
         }
-        if let Some(user) = self.only_by {
+        if let Some(user) = $among.only_by {
             query = query.filter(articles_table::created_by.eq(user));
         }
         query
+    }};
+}
+
+impl Among {
+    fn query(&self) -> Counted<'_> {
+        let counted = articles_table::table
+            .left_join(hit_totals::table.on(hit_totals::article_id.eq(articles_table::id)))
+            .select((articles_table::id, total()));
+        within!(counted, self)
     }
 
     fn count(&self, conn: &mut Conn) -> QueryResult<i64> {
-        let mut query = articles_table::table.into_boxed::<MultiBackend>();
-        if let Some(ids) = &self.section_ids {
-            query = query.filter(articles_table::section_id.eq_any(ids));
-        }
-        if let Some(user) = self.only_by {
-            query = query.filter(articles_table::created_by.eq(user));
-        }
-        query.select(diesel::dsl::count_star()).first(conn)
+        within!(articles_table::table, self)
+            .select(diesel::dsl::count_star())
+            .first(conn)
     }
 }
 
@@ -149,7 +151,7 @@ fn pending_totals(conn: &mut Conn, among: &Among) -> QueryResult<HashMap<i64, i6
     let deltas = Pending::read(conn)?.all();
     let ids: Vec<i64> = deltas.keys().copied().collect();
     let mut totals = HashMap::new();
-    for chunk in ids.chunks(500) {
+    for chunk in ids.chunks(CHUNK) {
         let rows: Vec<(i64, i64)> = among
             .query()
             .filter(articles_table::id.eq_any(chunk))
@@ -195,14 +197,7 @@ pub fn exported(
     limit: i64,
 ) -> QueryResult<Vec<Exported>> {
     use articles_table as a;
-    let mut query = a::table.into_boxed::<MultiBackend>();
-    if let Some(ids) = &among.section_ids {
-        query = query.filter(a::section_id.eq_any(ids));
-    }
-    if let Some(user) = among.only_by {
-        query = query.filter(a::created_by.eq(user));
-    }
-    query
+    within!(a::table, among)
         .filter(a::id.gt(after))
         .order(a::id)
         .limit(limit)
@@ -287,17 +282,12 @@ pub fn correct(
     if after.total + of_log > MAX_TOTAL {
         return Ok(Err(Refusal::TooMany(before.total + of_log)));
     }
-    let listings = listed_in(conn, &[article_id])?;
-    let listings: Vec<(i64, i64)> = listings
-        .into_iter()
-        .flat_map(|(id, sections)| sections.into_iter().map(move |section| (id, section)))
-        .collect();
-    move_sums(conn, &listings, -1)?;
-    write_ledgers(conn, std::slice::from_ref(&after))?;
     if correction == Correction::Reset {
         forget_history(conn, article_id)?;
+    } else {
+        add_total(conn, article_id, after.total - before.total)?;
     }
-    move_sums(conn, &listings, 1)?;
+    write_ledgers(conn, std::slice::from_ref(&after))?;
     tell_nodes(conn)?;
 
     let (kind, event) = correction.kind();
@@ -324,7 +314,12 @@ pub fn correct(
     Ok(Ok(()))
 }
 
+/// Deletes what there is of an article by time, and takes it off the sums with all that is in its ledger.
 fn forget_history(conn: &mut Conn, article_id: i64) -> QueryResult<()> {
+    let listed = Listed::of(conn, &[article_id])?;
+    let sections = listed.sections(article_id).iter();
+    let listings: Vec<(i64, i64)> = sections.map(|section| (article_id, *section)).collect();
+    move_sums(conn, &listings, -1)?;
     diesel::delete(hit_days::table.filter(hit_days::article_id.eq(article_id))).execute(conn)?;
     diesel::delete(hit_months::table.filter(hit_months::article_id.eq(article_id)))
         .execute(conn)?;
@@ -363,13 +358,6 @@ pub fn start_from(
     ledger.baseline = baseline;
     ledger.total += more;
     write_ledgers(conn, &[ledger])?;
-    let mut sums = Sums::new();
-    for section in listed_in(conn, &[article_id])?
-        .remove(&article_id)
-        .unwrap_or_default()
-    {
-        sums.insert((section, TOTAL, WHOLE), more);
-    }
-    add_sums(conn, sums)?;
+    add_total(conn, article_id, more)?;
     tell_nodes(conn)
 }

@@ -10,8 +10,8 @@ mod retention;
 mod salts;
 mod series;
 
-pub use counts::{counts, ledgers, section_total, section_windows, site_total, totals};
-pub use fold::{Gathered, apply, fold_part, listed_in, move_sums, take, tell_nodes};
+pub use counts::{SectionViews, counts, ledgers, section_views, site_total, totals};
+pub use fold::{Gathered, apply, fold_part, move_sums, take, tell_nodes};
 pub use log::{Delta, Pending, Views, after, append, latest_of_others};
 pub use managed::{
     Among, Correction, Exported, ManagedSort, Refusal, add_history, correct, exported,
@@ -21,4 +21,4 @@ pub use ranks::{Ranking, Window, last_of};
 pub use record::{note_hit_ids, note_visits, visited};
 pub use retention::{Kept, keep_alive, rank_again, roll_up, tidy};
 pub use salts::{find_salt, salt};
-pub use series::{Of, Series, daily, hourly, month_of, monthly, section_last};
+pub use series::{Of, Series, daily, hourly, month_of, monthly};

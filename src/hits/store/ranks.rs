@@ -196,10 +196,9 @@ impl Ranking<'_> {
     fn exact(
         &self,
         conn: &mut Conn,
-        rows: Vec<Ranked>,
+        mut rows: Vec<Ranked>,
         is_walked: bool,
     ) -> QueryResult<Vec<(i64, i64)>> {
-        let mut rows = rows;
         if is_walked {
             let ids: Vec<i64> = rows.iter().map(|(_, id, _)| *id).collect();
             let public: HashSet<i64> = self.wanted_among(conn, &ids)?.into_iter().collect();
@@ -317,15 +316,20 @@ impl Ranking<'_> {
 
 /// When the last view of these articles was.
 pub fn last_of(conn: &mut Conn, ids: &[i64]) -> QueryResult<Option<Timestamp>> {
+    let pending = Pending::read(conn)?.of(ids);
+    let of_log = pending.values().filter_map(Delta::last_at).max();
+    Ok(folded_last_of(conn, ids)?.max(of_log))
+}
+
+/// When the last view of these articles in the ledger was.
+pub fn folded_last_of(conn: &mut Conn, ids: &[i64]) -> QueryResult<Option<Timestamp>> {
     let mut last: Option<Timestamp> = None;
     for chunk in ids.chunks(CHUNK) {
-        let folded: Option<Timestamp> = hit_totals::table
+        let of_chunk: Option<Timestamp> = hit_totals::table
             .filter(hit_totals::article_id.eq_any(chunk))
             .select(max(hit_totals::last_at))
             .first(conn)?;
-        last = last.max(folded);
+        last = last.max(of_chunk);
     }
-    let pending = Pending::read(conn)?.of(ids);
-    let of_log = pending.values().filter_map(Delta::last_at).max();
-    Ok(last.max(of_log))
+    Ok(last)
 }

@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::upsert::excluded;
+use serde_json::{Value, json};
 
 use crate::clock::SiteZone;
+use crate::db::rows::{Column, Met, Table};
 use crate::db::schema::{hit_days, hit_log, hit_months, hit_nodes, hit_salts, hit_totals};
 use crate::db::{Conn, Timestamp, dialect};
 use crate::each;
 use crate::hits::rules::HIT_ID_SECONDS;
 
 use super::counts::{first_day, windows_of};
-use super::fold::{DAY, HOURS, Ledger, MONTH, Sums, add_sums, listed_in, write_ledgers};
+use super::fold::{DAY, HOURS, Ledger, Listed, MONTH, Sums, add_sums, ledger_rows, write_ledgers};
 use super::series::month_of;
 
 /// How many rows are deleted in one go.
@@ -96,10 +97,7 @@ pub fn rank_again(conn: &mut Conn, today: NaiveDate) -> QueryResult<usize> {
         .select(hit_totals::article_id)
         .load(conn)?;
     let mut windows = windows_of(conn, &ids, today)?;
-    let mut ledgers: Vec<Ledger> = hit_totals::table
-        .filter(hit_totals::article_id.eq_any(&ids))
-        .select(Ledger::as_select())
-        .load(conn)?;
+    let mut ledgers: Vec<Ledger> = ledger_rows(conn, &ids)?.into_values().collect();
     for ledger in &mut ledgers {
         let windows = windows.remove(&ledger.article_id).unwrap_or_default();
         ledger.set_windows(today, windows);
@@ -108,14 +106,18 @@ pub fn rank_again(conn: &mut Conn, today: NaiveDate) -> QueryResult<usize> {
     Ok(ledgers.len())
 }
 
-#[derive(Debug, Insertable)]
-#[diesel(table_name = hit_months, treat_none_as_default_value = false)]
-struct MonthRow {
-    article_id: i64,
-    month: NaiveDate,
-    hits: i64,
-    visitors: i64,
-}
+/// The table of months.
+const MONTHS: Table = Table {
+    name: "hit_months",
+    columns: &[
+        ("article_id", Column::Number),
+        ("month", Column::Day),
+        ("hits", Column::Number),
+        ("visitors", Column::Number),
+    ],
+    keys: 2,
+    met: Met::Added,
+};
 
 /// Rolls up some days that are past their time into months, drops the sketches of days that can't change
 /// any more, and deletes months that are past theirs. Totals stay. Returns how many rows were dealt with.
@@ -160,38 +162,23 @@ pub fn roll_up(conn: &mut Conn, kept: Kept, today: NaiveDate) -> QueryResult<usi
 fn roll_up_rows(conn: &mut Conn, rows: &[(i64, NaiveDate, i64, i64)]) -> QueryResult<()> {
     let mut months: BTreeMap<(i64, NaiveDate), (i64, i64)> = BTreeMap::new();
     let ids: Vec<i64> = rows.iter().map(|(id, ..)| *id).collect();
-    let sections = listed_in(conn, &ids)?;
+    let listed = Listed::of(conn, &ids)?;
     let mut sums = Sums::new();
     for (id, day, hits, visitors) in rows {
         let month = months.entry((*id, month_of(*day))).or_default();
         month.0 += hits;
         month.1 += visitors;
-        for section in sections.get(id).map_or(&[][..], Vec::as_slice) {
+        for section in listed.sections(*id) {
             *sums.entry((*section, DAY, *day)).or_default() -= hits;
             *sums.entry((*section, MONTH, month_of(*day))).or_default() += hits;
         }
         diesel::delete(hit_days::table.find((id, day))).execute(conn)?;
     }
-    let months: Vec<MonthRow> = months
+    let months: Vec<Value> = months
         .into_iter()
-        .map(|((article_id, month), (hits, visitors))| MonthRow {
-            article_id,
-            month,
-            hits,
-            visitors,
-        })
+        .map(|((article_id, month), (hits, visitors))| json!([article_id, month, hits, visitors]))
         .collect();
-    if !months.is_empty() {
-        each!(conn, c => diesel::insert_into(hit_months::table)
-            .values(&months)
-            .on_conflict((hit_months::article_id, hit_months::month))
-            .do_update()
-            .set((
-                hit_months::hits.eq(hit_months::hits + excluded(hit_months::hits)),
-                hit_months::visitors.eq(hit_months::visitors + excluded(hit_months::visitors)),
-            ))
-            .execute(c))?;
-    }
+    MONTHS.upsert(conn, &months)?;
     add_sums(conn, sums)
 }
 
@@ -207,10 +194,10 @@ fn delete_months(conn: &mut Conn, months: i64, today: NaiveDate) -> QueryResult<
         .select((hit_months::article_id, hit_months::month, hit_months::hits))
         .load(conn)?;
     let ids: Vec<i64> = rows.iter().map(|(id, ..)| *id).collect();
-    let sections = listed_in(conn, &ids)?;
+    let listed = Listed::of(conn, &ids)?;
     let mut sums = Sums::new();
     for (id, month, hits) in &rows {
-        for section in sections.get(id).map_or(&[][..], Vec::as_slice) {
+        for section in listed.sections(*id) {
             *sums.entry((*section, MONTH, *month)).or_default() -= hits;
         }
         diesel::delete(hit_months::table.find((id, month))).execute(conn)?;

@@ -1,21 +1,21 @@
 //! Series: views by hours, days and months, those without a view filled in.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{Datelike, Months, NaiveDate};
 use diesel::dsl::max;
 use diesel::prelude::*;
 
 use crate::clock::SiteZone;
-use crate::db::schema::{hit_days, hit_hours, hit_months, hit_sums, hit_totals, listings};
+use crate::db::schema::{hit_days, hit_hours, hit_months, hit_totals, listings};
 use crate::db::{Conn, Timestamp};
 use crate::hits::wire::{DayHits, HourHits, MonthHits};
 use crate::visibility::{is_public, public_of};
 
-use super::counts::{CHUNK, listed_not_public, pending_within};
-use super::fold::{DAY, MONTH};
+use super::counts::{CHUNK, article_days, listed_not_public, pending_within};
+use super::fold::{DAY, MONTH, sums_of};
 use super::log::{Delta, Pending};
-use super::ranks::last_of;
+use super::ranks::folded_last_of;
 
 /// Whose views a series is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +34,18 @@ impl Of {
         }
     }
 
-    fn last(self, conn: &mut Conn, now: Timestamp) -> QueryResult<Option<Timestamp>> {
-        match self {
-            Self::Article(id) => last_of(conn, &[id]),
-            Self::Section(id) => section_last(conn, id, now),
-        }
+    /// When the last view was; `pending` is what stands in the log of them.
+    pub fn last(
+        self,
+        conn: &mut Conn,
+        pending: &HashMap<i64, Delta>,
+        now: Timestamp,
+    ) -> QueryResult<Option<Timestamp>> {
+        let folded = match self {
+            Self::Article(id) => folded_last_of(conn, &[id])?,
+            Self::Section(id) => folded_last(conn, id, now)?,
+        };
+        Ok(folded.max(pending.values().filter_map(Delta::last_at).max()))
     }
 }
 
@@ -58,16 +65,10 @@ pub fn daily(
     let mut visitors: HashMap<NaiveDate, i64> = HashMap::new();
     match of {
         Of::Article(id) => {
-            let rows: Vec<(NaiveDate, i64)> = hit_days::table
-                .filter(hit_days::article_id.eq(id))
-                .filter(hit_days::day.between(first, last))
-                .select((hit_days::day, hit_days::hits))
-                .load(conn)?;
-            hits.extend(rows);
-            visitors = super::counts::visitors_between(conn, &pending, id, first, last)?;
+            (hits, visitors) = article_days(conn, &pending, id, first, last)?;
         }
         Of::Section(id) => {
-            add_all(&mut hits, sums(conn, id, DAY, first, last)?, 1);
+            add_all(&mut hits, sums_of(conn, id, DAY, first, last)?, 1);
             let hidden = listed_not_public(conn, id, now)?;
             for chunk in hidden.chunks(CHUNK) {
                 let rows: Vec<(NaiveDate, i64)> = hit_days::table
@@ -91,28 +92,13 @@ pub fn daily(
             Of::Section(_) => None,
         },
     });
-    Ok((data.collect(), of.last(conn, now)?))
+    Ok((data.collect(), of.last(conn, &pending, now)?))
 }
 
 fn add_all(hits: &mut BTreeMap<NaiveDate, i64>, rows: Vec<(NaiveDate, i64)>, sign: i64) {
     for (slot, number) in rows {
         *hits.entry(slot).or_default() += sign * number;
     }
-}
-
-fn sums(
-    conn: &mut Conn,
-    section_id: i64,
-    unit: &str,
-    first: NaiveDate,
-    last: NaiveDate,
-) -> QueryResult<Vec<(NaiveDate, i64)>> {
-    hit_sums::table
-        .filter(hit_sums::section_id.eq(section_id))
-        .filter(hit_sums::unit.eq(unit))
-        .filter(hit_sums::slot.between(first, last))
-        .select((hit_sums::slot, hit_sums::hits))
-        .load(conn)
 }
 
 /// The first day of a day's month.
@@ -145,7 +131,7 @@ pub fn monthly(
     match of {
         Of::Article(id) => add_all(&mut hits, of_articles(conn, &[id])?, 1),
         Of::Section(id) => {
-            add_all(&mut hits, sums(conn, id, MONTH, first, last)?, 1);
+            add_all(&mut hits, sums_of(conn, id, MONTH, first, last)?, 1);
             for chunk in listed_not_public(conn, id, now)?.chunks(CHUNK) {
                 add_all(&mut hits, of_articles(conn, chunk)?, -1);
             }
@@ -169,26 +155,16 @@ pub fn hourly(
     let hours = zone.hours_until(now, number);
     let first = hours.first().copied().unwrap_or(now);
     let mut hits: BTreeMap<Timestamp, i64> = hours.iter().map(|hour| (*hour, 0)).collect();
+    let recent = || hit_hours::table.filter(hit_hours::hour.ge(first));
     let rows: Vec<(i64, Timestamp, i64)> = match of {
-        Of::Article(id) => hit_hours::table
-            .filter(hit_hours::article_id.eq(id))
-            .filter(hit_hours::hour.ge(first))
-            .load(conn)?,
-        Of::Section(_) => hit_hours::table
-            .filter(hit_hours::hour.ge(first))
-            .load(conn)?,
-    };
-    let rows = match of {
-        Of::Article(_) => rows,
+        Of::Article(id) => recent().filter(hit_hours::article_id.eq(id)).load(conn)?,
         Of::Section(section) => {
-            let mut ids: Vec<i64> = rows.iter().map(|(id, ..)| *id).collect();
-            ids.sort_unstable();
-            ids.dedup();
-            let public = public_of(conn, section, &ids, now)?;
-            let public: std::collections::HashSet<i64> = public.into_iter().collect();
-            rows.into_iter()
-                .filter(|(id, ..)| public.contains(id))
-                .collect()
+            let mut rows: Vec<(i64, Timestamp, i64)> = recent().load(conn)?;
+            let ids: BTreeSet<i64> = rows.iter().map(|(id, ..)| *id).collect();
+            let ids: Vec<i64> = ids.into_iter().collect();
+            let public: HashSet<i64> = public_of(conn, section, &ids, now)?.into_iter().collect();
+            rows.retain(|(id, ..)| public.contains(id));
+            rows
         }
     };
     let pending = of.pending(conn, now)?;
@@ -200,7 +176,7 @@ pub fn hourly(
         }
     }
     let data = hits.into_iter().map(|(hour, hits)| HourHits { hour, hits });
-    Ok((data.collect(), of.last(conn, now)?))
+    Ok((data.collect(), of.last(conn, &pending, now)?))
 }
 
 /// How many of the last viewed articles of the site are looked at for a section, before all of the
@@ -209,17 +185,7 @@ const MAX_WALK: i64 = 2000;
 /// How many are looked at in one go.
 const PAGE: i64 = 500;
 
-/// When the last view of what is public in a section was; in the whole site for 0.
-pub fn section_last(
-    conn: &mut Conn,
-    section_id: i64,
-    now: Timestamp,
-) -> QueryResult<Option<Timestamp>> {
-    let pending = pending_within(conn, section_id, now)?;
-    let of_log = pending.values().filter_map(Delta::last_at).max();
-    Ok(folded_last(conn, section_id, now)?.max(of_log))
-}
-
+/// When the last view in the ledger of what is public in a section was; in the whole site for 0.
 fn folded_last(conn: &mut Conn, section_id: i64, now: Timestamp) -> QueryResult<Option<Timestamp>> {
     let last_at = hit_totals::last_at.assume_not_null();
     for offset in (0..MAX_WALK).step_by(PAGE as usize) {
