@@ -126,7 +126,7 @@ fn is_callback(text: &str) -> bool {
 
 /// Read the count of an article as a script
 ///
-/// For old static pages only, which show a count by a `<script>`: calls a function of the page with
+/// For old static pages only, which show a count by a script element: calls a function of the page with
 /// the count, as in `showHits({"article_id":12,"total":1530,…});`. Pages that can use
 /// `fetch` read `/v1/articles/{ref}/hits`. Reading never counts.
 #[utoipa::path(
