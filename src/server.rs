@@ -17,8 +17,8 @@ use crate::http::frame::{Routes, fallback, frame};
 use crate::http::mount::Mount;
 use crate::http::params::Params;
 use crate::{
-    api_keys, articles, audit, auth, changes, hits, limits, memory, openapi, previews, sections,
-    site, users, writes,
+    api_keys, articles, audit, auth, changes, hits, limits, openapi, previews, sections, site,
+    users, writes,
 };
 
 /// How long a client may take to send a request's head.
@@ -27,8 +27,6 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// How long an idle connection is kept.
 const IDLE_TIME: Duration = Duration::from_secs(30);
-/// When all workers are up, and what they were made of can be given back.
-const SETTLED: Duration = Duration::from_secs(1);
 /// How often hit ids, visits, sessions, signing keys and revisions that are past are deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 /// When to try again where the database was away.
@@ -131,8 +129,6 @@ pub async fn run(
     let ticking = actix_web::rt::spawn(tick(app.clone()));
     let forgetting = actix_web::rt::spawn(app.limits.clone().keep_tidy());
     let tidying = actix_web::rt::spawn(async move {
-        tokio::time::sleep(SETTLED).await;
-        memory::trim();
         let mut revisions = articles::revisions::Retention::default();
         loop {
             tokio::time::sleep(TIDY_EVERY).await;

@@ -57,6 +57,9 @@ const CONTENT_LOCK: i64 = 0x006c_616e_6d75;
 /// How long a statement waits for a lock on PostgreSQL, in seconds.
 const LOCK_SECONDS: u32 = 10;
 
+/// Pages that SQLite's writer keeps in memory, in KiB: folding hits in goes over the same ones again.
+const WRITER_CACHE_KIB: u32 = 16 * 1024;
+
 /// How a transaction behaves towards others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -65,8 +68,13 @@ pub enum Kind {
     /// Writes content: one at a time on either database, so that tree moves, slugs and counts
     /// never race.
     Content,
+    /// Writes as [`Kind::Content`] does, in its turn, what is made of what is on disk already: should the
+    /// power fail just after, it is made again.
+    Upkeep,
     /// Appends hits: several at a time on PostgreSQL.
     Hits(HitsSync),
+    /// Appends hits by a single statement, which needs no transaction around it.
+    Statement(HitsSync),
 }
 
 /// When hits are on SQLite's disk.
@@ -90,8 +98,9 @@ pub enum Outcome<T, E> {
     Broken(E),
 }
 
-/// Runs `work` in a transaction: commits what succeeds and rolls back what fails. `work` is taken
-/// only once the transaction has begun. Waits for other writers of content up to `wait`.
+/// Runs `work` in a transaction, unless it is a single statement: commits what succeeds and rolls back
+/// what fails. `work` is taken only once the transaction has begun. Waits for other writers of content
+/// up to `wait`.
 pub fn transaction<T, E, F>(
     conn: &mut Conn,
     kind: Kind,
@@ -110,6 +119,13 @@ where
     let Some(work) = work.take() else {
         return Outcome::Broken(Error::NotInTransaction.into());
     };
+    if let Kind::Statement(_) = kind {
+        return match work(conn) {
+            Ok(value) => Outcome::Done(Ok(value)),
+            // What became of it is not known, nor of the connection.
+            Err(error) => Outcome::Broken(error),
+        };
+    }
     match work(conn) {
         Ok(value) => match <Conn as Connection>::TransactionManager::commit_transaction(conn) {
             Ok(()) => Outcome::Done(Ok(value)),
@@ -125,31 +141,39 @@ where
 fn begin(conn: &mut Conn, kind: Kind, wait: Duration) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(sqlite) => {
-            let sql = match kind {
-                Kind::Read => "BEGIN DEFERRED",
-                Kind::Content | Kind::Hits(_) => "BEGIN IMMEDIATE",
-            };
-            // The one writer's, so that content, which stands in line behind, has its own.
+            // The one writer's, so that whoever stands in line behind sets its own.
             match kind {
-                Kind::Hits(HitsSync::Normal) => {
+                Kind::Upkeep | Kind::Hits(HitsSync::Normal) | Kind::Statement(HitsSync::Normal) => {
                     sqlite.batch_execute("PRAGMA synchronous = NORMAL")?;
                 }
-                Kind::Content => sqlite.batch_execute("PRAGMA synchronous = FULL")?,
-                Kind::Read | Kind::Hits(HitsSync::Full) => {}
+                Kind::Content | Kind::Hits(HitsSync::Full) | Kind::Statement(HitsSync::Full) => {
+                    sqlite.batch_execute("PRAGMA synchronous = FULL")?;
+                }
+                Kind::Read => {}
             }
+            let sql = match kind {
+                Kind::Read => "BEGIN DEFERRED",
+                Kind::Content | Kind::Upkeep | Kind::Hits(_) => "BEGIN IMMEDIATE",
+                Kind::Statement(_) => return Ok(()),
+            };
             AnsiTransactionManager::begin_transaction_sql(sqlite, sql)
         }
         Conn::Pg(pg) => {
             let sql = match kind {
                 Kind::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                Kind::Content => "BEGIN",
+                Kind::Content | Kind::Upkeep => "BEGIN",
                 Kind::Hits(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+                Kind::Statement(_) => return Ok(()),
             };
             AnsiTransactionManager::begin_transaction_sql(pg, sql)?;
-            if kind == Kind::Content {
+            if matches!(kind, Kind::Content | Kind::Upkeep) {
+                let lazily = match kind {
+                    Kind::Upkeep => "; SET LOCAL synchronous_commit = off",
+                    _ => "",
+                };
                 let lock = format!(
                     "SET LOCAL lock_timeout = '{}ms'; SELECT pg_advisory_xact_lock({CONTENT_LOCK}); \
-                     SET LOCAL lock_timeout = '{LOCK_SECONDS}s'",
+                     SET LOCAL lock_timeout = '{LOCK_SECONDS}s'{lazily}",
                     wait.as_millis().max(1)
                 );
                 if let Err(error) = pg.batch_execute(&lock) {
@@ -261,10 +285,11 @@ pub fn set_up(conn: &mut Conn, read_only: bool, wait: Duration) -> QueryResult<(
                  PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;",
                 wait.as_millis()
             ))?;
-            if read_only {
-                sqlite.batch_execute("PRAGMA query_only = ON;")?;
-            }
-            Ok(())
+            sqlite.batch_execute(&if read_only {
+                "PRAGMA query_only = ON;".to_owned()
+            } else {
+                format!("PRAGMA cache_size = -{WRITER_CACHE_KIB};")
+            })
         }
         Conn::Pg(pg) => pg.batch_execute(&format!(
             "SET TIME ZONE 'UTC'; SET statement_timeout = '30s'; \

@@ -15,7 +15,7 @@ use diesel::expression::Selectable;
 
 pub use conn::{Conn, MultiBackend};
 pub use dialect::HitsSync;
-pub use pool::{Db, DbError, DbSettings, DbUrl, UrlError};
+pub use pool::{Appending, Db, DbError, DbSettings, DbUrl, UrlError};
 pub use types::{JsonOf, Timestamp};
 
 /// The columns of `T`, for `returning`: diesel's `as_returning` binds to one database.

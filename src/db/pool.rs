@@ -13,6 +13,7 @@ use diesel::prelude::*;
 use diesel::r2d2::{ManageConnection, Pool};
 use diesel::{PgConnection, SqliteConnection};
 use thiserror::Error;
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Conn;
@@ -210,16 +211,35 @@ impl Db {
         self.run(Kind::Content, work).await
     }
 
-    /// Runs a unit of appending hits: all of it or nothing, in one snapshot. On PostgreSQL it waits
-    /// for no content writer. Rows must be touched in the order of their keys, so that units which
-    /// run at once never wait for each other in a circle.
-    pub async fn append<T, E, F>(&self, sync: HitsSync, work: F) -> Result<T, E>
+    /// Runs a unit of writing as [`Db::write`] does, for what can be made again: should the power fail
+    /// just after, the database may be as it was before.
+    pub async fn upkeep<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        self.run(Kind::Hits(sync), work).await
+        self.run(Kind::Upkeep, work).await
+    }
+
+    /// Waits for a turn to append hits, on a thread that may block. On PostgreSQL it waits for no
+    /// content writer. `runtime` is the one whose timers tell when the wait is over.
+    pub fn append(&self, runtime: &Handle, sync: HitsSync) -> Result<Appending, DbError> {
+        let inner = &self.inner;
+        let take = |queue: &Arc<Semaphore>| match Arc::clone(queue).try_acquire_owned() {
+            Ok(permit) => Ok(permit),
+            Err(_) => runtime.block_on(inner.acquire(queue)),
+        };
+        let turn = match inner.writer {
+            Some(_) => Some(take(&inner.turn)?),
+            None => None,
+        };
+        let permit = take(&inner.lane(Kind::Hits(sync)).permits)?;
+        Ok(Appending {
+            inner: Arc::clone(inner),
+            sync,
+            _held: (turn, permit),
+        })
     }
 
     async fn run<T, E, F>(&self, kind: Kind, work: F) -> Result<T, E>
@@ -229,12 +249,7 @@ impl Db {
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
         let inner = &self.inner;
-        let takes_turn = match kind {
-            Kind::Read => false,
-            Kind::Content => true,
-            Kind::Hits(_) => inner.writer.is_some(),
-        };
-        let turn = if takes_turn {
+        let turn = if kind != Kind::Read {
             Some(inner.acquire(&inner.turn).await?)
         } else {
             None
@@ -266,11 +281,45 @@ impl Db {
     }
 }
 
+/// A turn to append hits; over when dropped.
+pub struct Appending {
+    inner: Arc<Inner>,
+    sync: HitsSync,
+    _held: (Option<OwnedSemaphorePermit>, OwnedSemaphorePermit),
+}
+
+impl Appending {
+    /// Runs a single statement, which is a transaction of its own. Where it fails, it may have been
+    /// committed all the same.
+    pub fn statement<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<DbError> + From<diesel::result::Error>,
+    {
+        self.work(Kind::Statement(self.sync), work)
+    }
+
+    /// Runs a unit of work: all of it or nothing, in one snapshot. Rows must be touched in the order
+    /// of their keys, so that units which run at once never wait for each other in a circle.
+    pub fn transaction<T, E>(&self, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<DbError> + From<diesel::result::Error>,
+    {
+        self.work(Kind::Hits(self.sync), work)
+    }
+
+    fn work<T, E>(&self, kind: Kind, work: impl FnOnce(&mut Conn) -> Result<T, E>) -> Result<T, E>
+    where
+        E: From<DbError> + From<diesel::result::Error>,
+    {
+        self.inner.lane(kind).work(kind, self.inner.wait, work)
+    }
+}
+
 impl Inner {
     fn lane(&self, kind: Kind) -> &Lane {
         match (&self.writer, kind) {
-            (Some(writer), Kind::Content | Kind::Hits(_)) => writer,
-            _ => &self.readers,
+            (None, _) | (_, Kind::Read) => &self.readers,
+            (Some(writer), _) => writer,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Hits recorded and counts read, in delivery.
 
+use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use utoipa::IntoParams;
@@ -10,7 +11,7 @@ use crate::articles::lists::{Filter, Include, public_among, summaries};
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::answer::{Delivery, REVALIDATE};
-use crate::http::body::Beacon;
+use crate::http::body::{Beacon, IDEMPOTENCY_KEY};
 use crate::http::fields::{Check, Member, Object};
 use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::Ref;
@@ -23,8 +24,7 @@ use super::wire::{
     HitBatch, HitBatchItemResult, HitBatchResult, HitCount, HitCounts, HitInput, HitResult,
     ManagedHitBatchItem, SectionHitCount, TopArticle, TopList,
 };
-use super::{Ask, Hit, Recorded, Target, record_keyed};
-use crate::limits::Share;
+use super::{Ask, Hit, Recorded, Target, record, record_keyed};
 use crate::writes::{Answer, Keyed};
 
 /// The most views of one batch.
@@ -76,17 +76,11 @@ pub async fn record_one(
         .given()
         .and_then(|id| check.required_line("/hit_id", Some(id), MAX_HIT_ID));
     let text = path.into_inner();
-    let target = match Ref::parse(&text).ok_or_else(|| ApiError::not_found("article"))? {
-        Ref::Id(id) => Target::Id(id),
-        Ref::Slug(slug) => Target::Slug(slug.as_str().to_owned()),
-    };
+    let reference = Ref::parse(&text).ok_or_else(|| ApiError::not_found("article"))?;
     let hit = Hit {
-        target,
         hit_id,
-        at: None,
         client: client.unwrap_or(Client::Other),
-        visitor: None,
-        share: Share::Judged,
+        ..Hit::plain(reference.into())
     };
     if let Err(faults) = check.finish() {
         // What is not there is told before what is wrong with it.
@@ -97,7 +91,36 @@ pub async fn record_one(
         return Err(faults);
     }
     let viewer = Viewer::of(&req, &app.config.trusted_proxies);
-    let shape = move |mut recorded: Vec<Recorded>| match recorded.pop() {
+    let ask = Ask::of(&app, vec![hit], viewer);
+    record_keyed(&app, &keyed, None, Ok(ask), answer_one).await
+}
+
+/// What [`record_one`] makes of a hit that says nothing but which article it is of, as most hits are:
+/// what every request goes through on its way to a handler would take longer than to record one. `None`
+/// where there is more to the request.
+pub fn record_plain(
+    app: &Data<App>,
+    req: &ServiceRequest,
+    path: &str,
+) -> Option<impl Future<Output = ApiResult<HttpResponse>> + use<>> {
+    let name = path.strip_prefix("/v1/articles/")?.strip_suffix("/hits")?;
+    let target = Target::from(Ref::parse(name)?);
+    let (request, payload) = req.parts();
+    let is_plain = matches!(payload, Payload::None)
+        && request.query_string().is_empty()
+        && !request.headers().contains_key(IDEMPOTENCY_KEY);
+    if !is_plain {
+        return None;
+    }
+    let viewer = Viewer::of(request, &app.config.trusted_proxies);
+    let ask = Ask::of(app, vec![Hit::plain(target)], viewer);
+    let app = app.clone();
+    Some(async move { Ok(answer_one(record(&app, ask).await?)?.send()) })
+}
+
+/// What became of the one hit, 404 where there is no such article.
+fn answer_one(mut recorded: Vec<Recorded>) -> ApiResult<Answer> {
+    match recorded.pop() {
         Some(recorded) if recorded.outcome != Outcome::NotFound => Answer::plain(&HitResult {
             article_id: recorded.article_id,
             result: recorded.outcome.as_str(),
@@ -105,9 +128,7 @@ pub async fn record_one(
             today: recorded.today,
         }),
         _ => Err(ApiError::not_found("article")),
-    };
-    let ask = Ask::of(&app, vec![hit], viewer);
-    record_keyed(&app, &keyed, None, Ok(ask), shape).await
+    }
 }
 
 /// Count many views
@@ -184,12 +205,11 @@ fn checked_item(check: &mut Check, index: usize, item: ManagedHitBatchItem) -> O
     let visitor =
         visitor.and_then(|name| check.required_line(&at("visitor"), Some(name), MAX_VISITOR));
     Some(Hit {
-        target: Target::Id(article_id?),
         hit_id: Some(hit_id?),
         at: instant,
         client: client.unwrap_or(Client::Other),
         visitor: visitor.as_deref().map(Visitor::named),
-        share: Share::Judged,
+        ..Hit::plain(Target::Id(article_id?))
     })
 }
 

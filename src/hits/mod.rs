@@ -27,12 +27,14 @@ use crate::clock::SiteZone;
 use crate::db::{Conn, Timestamp};
 use crate::error::{ApiError, ApiResult};
 use crate::http::mount::Mount;
+use crate::http::reference::Ref;
 use crate::limits::Share;
 use crate::secrets;
 use crate::writes::{Answer, Keyed, Owner};
 
 pub use engine::{Engine, tidy};
-pub use rules::{Client, Outcome, Viewer, Visitor};
+pub use handlers::record_plain;
+pub use rules::{Client, Outcome, Salt, Viewer, Visitor};
 
 use wire::HitCount;
 
@@ -76,6 +78,29 @@ pub struct Hit {
     pub visitor: Option<Visitor>,
     /// What the sender's limit says to it.
     pub share: Share,
+}
+
+impl From<Ref> for Target {
+    fn from(reference: Ref) -> Self {
+        match reference {
+            Ref::Id(id) => Self::Id(id),
+            Ref::Slug(slug) => Self::Slug(slug.as_str().to_owned()),
+        }
+    }
+}
+
+impl Hit {
+    /// A view that nothing else is said about.
+    fn plain(target: Target) -> Self {
+        Self {
+            target,
+            hit_id: None,
+            at: None,
+            client: Client::Other,
+            visitor: None,
+            share: Share::Judged,
+        }
+    }
 }
 
 /// The hits of one request.
@@ -156,7 +181,7 @@ where
         (Some(owner), _) => owner,
         (None, visitor) => {
             // No address is kept, but what nobody can tell it from.
-            let key = owners_key(app).await?;
+            let key = Salt::new(&owners_key(app).await?);
             let hash = visitor.as_ref().map(|visitor| visitor.hash(&key));
             Owner::visitor(&URL_SAFE_NO_PAD.encode(hash.unwrap_or_default()))
         }
@@ -206,16 +231,16 @@ pub fn listings_moved(conn: &mut Conn, listings: &[(i64, i64)], sign: i64) -> Qu
 #[derive(Debug, Clone)]
 pub struct DaySalts {
     day: NaiveDate,
-    own: Vec<u8>,
-    before: Option<Vec<u8>>,
+    own: Salt,
+    before: Option<Salt>,
 }
 
 impl DaySalts {
     /// The salts of a day; its own is made by whoever needs it first.
     fn find_or_make(conn: &mut Conn, day: NaiveDate) -> QueryResult<Self> {
-        let own = store::salt(conn, day)?;
+        let own = Salt::new(&store::salt(conn, day)?);
         let before = match day.pred_opt() {
-            Some(before) => store::find_salt(conn, before)?,
+            Some(before) => store::find_salt(conn, before)?.map(|salt| Salt::new(&salt)),
             None => None,
         };
         Ok(Self { day, own, before })

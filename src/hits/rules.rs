@@ -94,6 +94,17 @@ pub const HIT_ID_SECONDS: i64 = 7 * 24 * 3600;
 /// How far ahead a client's clock may be, in seconds.
 pub const MAX_AHEAD_SECONDS: i64 = 5 * 60;
 
+/// A key that visitors are hashed with.
+#[derive(Debug, Clone)]
+pub struct Salt(hmac::Key);
+
+impl Salt {
+    /// The key of these bytes.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
+    }
+}
+
 /// What tells one visitor from another.
 #[derive(Debug, Clone)]
 pub struct Visitor(String);
@@ -113,9 +124,8 @@ impl Visitor {
     }
 
     /// A keyed hash of it: nothing else is kept.
-    pub fn hash(&self, salt: &[u8]) -> [u8; 16] {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, salt);
-        let tag = hmac::sign(&key, self.0.as_bytes());
+    pub fn hash(&self, salt: &Salt) -> [u8; 16] {
+        let tag = hmac::sign(&salt.0, self.0.as_bytes());
         let mut hash = [0; 16];
         hash.copy_from_slice(&tag.as_ref()[..16]);
         hash
@@ -317,17 +327,18 @@ mod tests {
     #[test]
     fn a_visitor_is_a_network_and_an_agent() {
         let visitor = |address: &str, agent: &str| Visitor::at(address.parse().ok(), agent);
-        let hash = |a: &str, b: &str| visitor(a, b).hash(b"salt");
+        let salt = Salt::new(b"salt");
+        let hash = |a: &str, b: &str| visitor(a, b).hash(&salt);
         assert_eq!(hash("2001:db8::1", "x"), hash("2001:db8::2", "x"));
         assert_ne!(hash("192.0.2.1", "x"), hash("192.0.2.1", "y"));
         assert_ne!(hash("192.0.2.1", "x"), hash("192.0.2.2", "x"));
         assert_ne!(
             hash("192.0.2.1", "x"),
-            visitor("192.0.2.1", "x").hash(b"other")
+            visitor("192.0.2.1", "x").hash(&Salt::new(b"other"))
         );
         assert_ne!(
             hash("192.0.2.1", "x"),
-            Visitor::named("192.0.2.1\nx").hash(b"salt")
+            Visitor::named("192.0.2.1\nx").hash(&salt)
         );
     }
 }

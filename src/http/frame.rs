@@ -7,7 +7,11 @@ use std::panic::AssertUnwindSafe;
 use actix_router::{Patterns, ResourceDef};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY,
+    HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
@@ -19,17 +23,34 @@ use utoipa::openapi::path::{HttpMethod, Paths};
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
+use crate::hits;
 
 use super::client::RequestId;
 
-const ALLOWED_HEADERS: &str =
-    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key";
-const EXPOSED_HEADERS: &str =
-    "ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id";
-const ALLOWED_METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+static ALLOWED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key",
+);
+static EXPOSED_HEADERS: HeaderValue = HeaderValue::from_static(
+    "ETag, Link, Location, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id",
+);
+static ALLOWED_METHODS: HeaderValue =
+    HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
+static PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("7200");
+static ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
+static ORIGIN_VARIES: HeaderValue = HeaderValue::from_static("Origin");
+static NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
+static NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+static NO_INDEX: HeaderValue = HeaderValue::from_static("noindex, nofollow");
+static NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
+/// What the pages of the document's viewer may load; nothing else here is a page.
+static PAGES_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+);
+static POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ROBOTS: HeaderName = HeaderName::from_static("x-robots-tag");
 /// Headers that an error's answer keeps when it gets its problem document.
 const KEPT_HEADERS: &[&str] = &["ratelimit", "ratelimit-policy"];
-const PREFLIGHT_SECONDS: &str = "7200";
 
 /// What API keys begin with, so that people and secret scanners know one when they see it.
 pub const KEY_PREFIX: &str = "lanmu_";
@@ -78,20 +99,38 @@ pub async fn frame(
         if is_preflight(&req) {
             let mut answer = HttpResponse::NoContent().finish();
             let headers = answer.headers_mut();
-            put(headers, "access-control-allow-methods", ALLOWED_METHODS);
-            put(headers, "access-control-allow-headers", ALLOWED_HEADERS);
-            put(headers, "access-control-max-age", PREFLIGHT_SECONDS);
+            put(headers, ACCESS_CONTROL_ALLOW_METHODS, &ALLOWED_METHODS);
+            put(headers, ACCESS_CONTROL_ALLOW_HEADERS, &ALLOWED_HEADERS);
+            put(headers, ACCESS_CONTROL_MAX_AGE, &PREFLIGHT_SECONDS);
             add_headers(headers, &path, &id, &origin);
             return Ok(req.into_response(answer));
         }
-        req.extensions_mut().insert(RequestId(id.clone()));
-        // The connection remembers that this was a HEAD and leaves the body out.
-        if method == Method::HEAD {
-            req.head_mut().method = Method::GET;
-        }
-        let called = AssertUnwindSafe(next.call(req)).catch_unwind().await;
+        // Nothing on the way to the handler has anything to say to a plain hit.
+        let plain_hit = app
+            .as_ref()
+            .filter(|_| is_hit)
+            .and_then(|app| hits::record_plain(app, &req, &path));
+        let called = match plain_hit {
+            Some(recording) => {
+                let recorded = AssertUnwindSafe(recording).catch_unwind().await;
+                let (request, _) = req.into_parts();
+                recorded.map(|recorded| match recorded {
+                    Ok(answer) => Ok(ServiceResponse::new(request, answer)),
+                    Err(error) => Ok(ServiceResponse::from_err(error, request)),
+                })
+            }
+            None => {
+                req.extensions_mut().insert(RequestId(id.clone()));
+                // The connection remembers that this was a HEAD and leaves the body out.
+                if method == Method::HEAD {
+                    req.head_mut().method = Method::GET;
+                }
+                let called = AssertUnwindSafe(next.call(req)).catch_unwind().await;
+                called.map(|called| called.map(ServiceResponse::map_into_boxed_body))
+            }
+        };
         let mut res = match called {
-            Ok(Ok(res)) => with_problem(res.map_into_boxed_body(), &id),
+            Ok(Ok(res)) => with_problem(res, &id),
             Ok(Err(error)) => return Err(error),
             Err(_) => {
                 tracing::error!("a handler panicked");
@@ -241,54 +280,42 @@ fn is_preflight(req: &ServiceRequest) -> bool {
 
 fn add_headers(headers: &mut HeaderMap, path: &str, id: &str, cors: &Cors) {
     if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
+        headers.insert(REQUEST_ID, id);
     }
-    put(headers, "x-content-type-options", "nosniff");
-    let policy = if is_below(path, "/docs") {
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
-    } else {
-        "default-src 'none'"
-    };
-    put(headers, "content-security-policy", policy);
+    put(headers, X_CONTENT_TYPE_OPTIONS, &NO_SNIFFING);
+    let is_page = is_below(path, "/docs");
+    let policy = if is_page { &PAGES_POLICY } else { &POLICY };
+    put(headers, CONTENT_SECURITY_POLICY, policy);
     if is_management(path) {
-        put(headers, "cache-control", "no-store");
-        headers.append(
-            HeaderName::from_static("vary"),
-            HeaderValue::from_static("Origin"),
-        );
+        put(headers, CACHE_CONTROL, &NO_STORE);
+        headers.append(VARY, ORIGIN_VARIES.clone());
     }
     if is_below(path, PREVIEWS) {
         // Nobody is to keep what is not public, nor to tell others the address with its token.
-        put(headers, "cache-control", "no-store");
-        put(headers, "x-robots-tag", "noindex, nofollow");
-        put(headers, "referrer-policy", "no-referrer");
+        put(headers, CACHE_CONTROL, &NO_STORE);
+        put(headers, ROBOTS, &NO_INDEX);
+        put(headers, REFERRER_POLICY, &NO_REFERRER);
     }
     match cors {
-        Cors::Any => put(headers, "access-control-allow-origin", "*"),
+        Cors::Any => put(headers, ACCESS_CONTROL_ALLOW_ORIGIN, &ANY_ORIGIN),
         Cors::Origin(origin) => {
             if let Ok(origin) = HeaderValue::from_str(origin) {
-                headers.insert(
-                    HeaderName::from_static("access-control-allow-origin"),
-                    origin,
-                );
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             }
         }
         Cors::None => return,
     }
-    put(headers, "access-control-expose-headers", EXPOSED_HEADERS);
+    put(headers, ACCESS_CONTROL_EXPOSE_HEADERS, &EXPOSED_HEADERS);
 }
 
-fn put(headers: &mut HeaderMap, name: &'static str, value: &'static str) {
-    headers.insert(
-        HeaderName::from_static(name),
-        HeaderValue::from_static(value),
-    );
+fn put(headers: &mut HeaderMap, name: HeaderName, value: &HeaderValue) {
+    headers.insert(name, value.clone());
 }
 
 /// The client's `X-Request-Id` where it is sane (1 to 128 of `[A-Za-z0-9._-]`), else a new one.
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers
-        .get("x-request-id")
+        .get(REQUEST_ID)
         .and_then(|v| v.to_str().ok())
         .filter(|id| {
             (1..=128).contains(&id.len())

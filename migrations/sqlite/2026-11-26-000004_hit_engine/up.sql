@@ -2,13 +2,13 @@
 -- rankings, series, channels and visitors.
 
 -- A flush of one node: the hits of one transaction, as postcard bytes. Counts are the ledger's rows and
--- what stands here.
+-- what stands here. (With rowids: the payloads are long, and would be read whole to find a key.)
 CREATE TABLE hit_log (
     node INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     payload BLOB NOT NULL,
     PRIMARY KEY (node, seq)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- What of the log has been put together to be folded in, by articles.
 CREATE TABLE hit_parts (

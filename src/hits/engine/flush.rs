@@ -1,6 +1,6 @@
 //! One flush: what becomes of each hit, and the row of the log that holds them all.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::hits::store::{self, Delta, Views};
 use crate::hits::{Ask, DaySalts, Hit, Recorded, Target};
 use crate::limits::Share;
 
-use super::memory::{Memory, Visit, Written};
+use super::memory::{Memory, Reads, Visit, Written};
 
 /// What hits are judged by.
 #[derive(Debug, Clone)]
@@ -59,38 +59,32 @@ impl Rules {
 }
 
 /// Judges hits, and notes their ids and visitors in this transaction. What they add is for the caller to
-/// write.
+/// write. Without a transaction, [`diesel::result::Error::NotFound`] where anything is not known.
 pub fn flush(
-    conn: &mut Conn,
+    reads: &mut Reads<'_>,
     memory: &mut Memory,
-    node: i64,
     asks: &[Ask],
     rules: &Rules,
 ) -> QueryResult<Flushed> {
     // Taken here: whoever waits has waited for the turn.
     let now = rules.clock.now();
     let today = rules.zone.day(now);
-    memory.learn(conn, node)?;
-    let mut judged = found(conn, memory, asks, now)?;
+    let (mut judged, order) = found(reads, memory, asks, now)?;
     judge_alone(&mut judged, asks, now);
-    let salts = identify(conn, memory, asks, &mut judged, today)?;
-    judge_hit_ids(conn, &mut judged, now)?;
-    let mut deltas = BTreeMap::new();
+    let salts = identify(reads, memory, asks, &mut judged, today)?;
+    judge_hit_ids(reads, &mut judged, now)?;
     let counting = Counting {
         asks,
         rules,
-        salts: salts.as_ref(),
+        salts: salts.as_deref(),
         now,
     };
-    counting.judge_visits(conn, memory, &mut judged)?;
-    let visits = counting.add_up(memory, &judged, &mut deltas);
-    let ids: BTreeSet<i64> = judged.iter().map(|j| j.article_id).collect();
-    let ids: Vec<i64> = ids
-        .into_iter()
-        .filter(|id| memory.is_public(*id, now))
-        .collect();
-    memory.count_up(conn, &ids, today)?;
-    let deltas: Vec<Delta> = deltas.into_values().collect();
+    counting.judge_visits(reads, memory, &mut judged)?;
+    let (deltas, visits) = counting.add_up(memory, &judged, &order);
+    let mut ids: Vec<i64> = order.iter().map(|at| judged[*at].article_id).collect();
+    ids.dedup();
+    ids.retain(|id| memory.is_public(*id, now));
+    memory.count_up(reads, &ids, today)?;
     let recorded = told(memory, asks, &judged, &deltas, today);
     Ok(Flushed {
         recorded,
@@ -102,13 +96,14 @@ pub fn flush(
     })
 }
 
-/// Which articles hits are of, and whether these are public.
+/// Which articles hits are of, and whether these are public; and the hits' places in the order of
+/// their articles.
 fn found<'a>(
-    conn: &mut Conn,
+    reads: &mut Reads<'_>,
     memory: &mut Memory,
     asks: &'a [Ask],
     now: Timestamp,
-) -> QueryResult<Vec<Judged<'a>>> {
+) -> QueryResult<(Vec<Judged<'a>>, Vec<usize>)> {
     let mut judged = Vec::with_capacity(asks.len());
     for (ask, hit) in asks
         .iter()
@@ -118,7 +113,7 @@ fn found<'a>(
         let article_id = match &hit.target {
             Target::Id(id) => *id,
             // No article has this id.
-            Target::Slug(slug) => memory.article_of(conn, slug)?.unwrap_or(0),
+            Target::Slug(slug) => memory.article_of(reads, slug)?.unwrap_or(0),
         };
         judged.push(Judged {
             ask,
@@ -128,14 +123,17 @@ fn found<'a>(
             visitor: None,
         });
     }
-    let ids: BTreeSet<i64> = judged.iter().map(|j| j.article_id).collect();
-    memory.look_up(conn, &ids.into_iter().collect::<Vec<_>>())?;
+    let mut order: Vec<usize> = (0..judged.len()).collect();
+    order.sort_by_key(|at| judged[*at].article_id);
+    let mut ids: Vec<i64> = order.iter().map(|at| judged[*at].article_id).collect();
+    ids.dedup();
+    memory.look_up(reads, &ids)?;
     for judged in &mut judged {
         if !memory.is_public(judged.article_id, now) {
             judged.outcome = Some(Outcome::NotFound);
         }
     }
-    Ok(judged)
+    Ok((judged, order))
 }
 
 /// What is decided by the hit alone.
@@ -156,19 +154,19 @@ fn judge_alone(judged: &mut [Judged<'_>], asks: &[Ask], now: Timestamp) {
 /// Makes the visitors' hashes of those that may count, where there are any. Returns the day's salts, which
 /// are to be remembered once they are committed.
 fn identify(
-    conn: &mut Conn,
-    memory: &mut Memory,
+    reads: &mut Reads<'_>,
+    memory: &Memory,
     asks: &[Ask],
     judged: &mut [Judged<'_>],
     today: NaiveDate,
-) -> QueryResult<Option<DaySalts>> {
+) -> QueryResult<Option<Arc<DaySalts>>> {
     if judged.iter().all(|j| j.outcome.is_some()) {
         return Ok(None);
     }
-    let known = memory.salts.take().filter(|salts| salts.day == today);
+    let known = memory.salts.as_ref().filter(|salts| salts.day == today);
     let salts = match known {
-        Some(salts) => salts,
-        None => DaySalts::find_or_make(conn, today)?,
+        Some(salts) => Arc::clone(salts),
+        None => Arc::new(DaySalts::find_or_make(reads.conn()?, today)?),
     };
     let mut last: Option<(usize, Option<[u8; 16]>)> = None;
     for judged in judged.iter_mut().filter(|j| j.outcome.is_none()) {
@@ -187,7 +185,11 @@ fn identify(
 }
 
 /// What was noted in the last 7 days is a duplicate; the rest is noted.
-fn judge_hit_ids(conn: &mut Conn, judged: &mut [Judged<'_>], now: Timestamp) -> QueryResult<()> {
+fn judge_hit_ids(
+    reads: &mut Reads<'_>,
+    judged: &mut [Judged<'_>],
+    now: Timestamp,
+) -> QueryResult<()> {
     let wanted: BTreeSet<(i64, &str)> = judged
         .iter()
         .filter(|j| j.outcome.is_none())
@@ -197,7 +199,7 @@ fn judge_hit_ids(conn: &mut Conn, judged: &mut [Judged<'_>], now: Timestamp) -> 
         return Ok(());
     }
     let wanted: Vec<(i64, &str)> = wanted.into_iter().collect();
-    let mut fresh = store::note_hit_ids(conn, &wanted, now)?;
+    let mut fresh = store::note_hit_ids(reads.conn()?, &wanted, now)?;
     for judged in judged.iter_mut().filter(|j| j.outcome.is_none()) {
         if let Some(hit_id) = &judged.hit.hit_id
             && !fresh.remove(&(judged.article_id, hit_id.clone()))
@@ -220,7 +222,7 @@ impl Counting<'_> {
     /// A visitor's views of one article within the window are one view.
     fn judge_visits(
         &self,
-        conn: &mut Conn,
+        reads: &mut Reads<'_>,
         memory: &Memory,
         judged: &mut [Judged<'_>],
     ) -> QueryResult<()> {
@@ -252,6 +254,10 @@ impl Counting<'_> {
                 }
             }
         }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let conn = reads.conn()?;
         let known = self.known_by_yesterday(conn, judged, since)?;
         let wanted: Vec<Visit> = wanted.into_iter().filter(|v| !known.contains(v)).collect();
         let mut fresh = store::note_visits(conn, &wanted, self.now, since)?;
@@ -297,23 +303,25 @@ impl Counting<'_> {
             .collect())
     }
 
-    /// Adds up what became of the hits, by article; and tells who was there.
+    /// Adds up what became of the hits, by ascending article; and tells who was there.
     fn add_up(
         &self,
         memory: &Memory,
         judged: &[Judged<'_>],
-        deltas: &mut BTreeMap<i64, Delta>,
-    ) -> Vec<(Visit, Timestamp)> {
+        order: &[usize],
+    ) -> (Vec<Delta>, Vec<(Visit, Timestamp)>) {
         let zone = self.rules.zone;
+        let slot = |at| (zone.day(at), zone.start_of_hour(at));
+        let slot_of_now = slot(self.now);
+        let mut deltas: Vec<Delta> = Vec::new();
         let mut visits = Vec::new();
         let mut new_today: HashSet<Visit> = HashSet::new();
-        for judged in judged {
+        for judged in order.iter().map(|at| &judged[*at]) {
             let outcome = judged.outcome.unwrap_or(Outcome::Counted);
             if outcome == Outcome::NotFound || judged.hit.share == Share::Unnoted {
                 continue;
             }
-            let id = judged.article_id;
-            let delta = deltas.entry(id).or_insert_with(|| Delta::of(id));
+            let delta = last_of(&mut deltas, judged.article_id);
             match outcome {
                 Outcome::Duplicate => delta.duplicate += 1,
                 Outcome::Bot => delta.bot += 1,
@@ -321,10 +329,10 @@ impl Counting<'_> {
                 Outcome::Counted | Outcome::NotFound => {
                     let at = judged.hit.at.unwrap_or(self.now).min(self.now);
                     delta.last_at = delta.last_at.max(Some(at.millis()));
-                    let (day, hour) = (zone.day(at), zone.start_of_hour(at));
+                    let is_now = judged.hit.at.is_none();
+                    let (day, hour) = if is_now { slot_of_now } else { slot(at) };
                     let mut views = Views::new(day, hour, judged.hit.client, 1);
                     if let Some(visit) = visit(judged) {
-                        let is_now = judged.hit.at.is_none();
                         let is_known = is_now
                             && memory
                                 .last_visit(&visit)
@@ -340,8 +348,20 @@ impl Counting<'_> {
                 }
             }
         }
-        visits
+        (deltas, visits)
     }
+}
+
+/// The last one, which is made one of this article.
+fn last_of(deltas: &mut Vec<Delta>, article_id: i64) -> &mut Delta {
+    if deltas
+        .last()
+        .is_none_or(|last| last.article_id != article_id)
+    {
+        deltas.push(Delta::of(article_id));
+    }
+    let last = deltas.len() - 1;
+    &mut deltas[last]
 }
 
 fn visit(judged: &Judged<'_>) -> Option<Visit> {
@@ -365,17 +385,17 @@ fn told(
     today: NaiveDate,
 ) -> Vec<Vec<Recorded>> {
     // A batch is told of as a whole: its hits all have the counts that it ends with.
-    let after: HashMap<i64, (i64, i64)> = deltas
-        .iter()
-        .map(|d| (d.article_id, (d.counted(), d.between(today, today))))
-        .collect();
+    let more = |id: i64| match deltas.binary_search_by_key(&id, |delta| delta.article_id) {
+        Ok(at) => (deltas[at].counted(), deltas[at].between(today, today)),
+        Err(_) => (0, 0),
+    };
     let mut recorded: Vec<Vec<Recorded>> = asks
         .iter()
         .map(|ask| Vec::with_capacity(ask.hits.len()))
         .collect();
     for judged in judged {
         let (total, today) = memory.count(judged.article_id);
-        let (more, more_today) = after.get(&judged.article_id).copied().unwrap_or_default();
+        let (more, more_today) = more(judged.article_id);
         recorded[judged.ask].push(Recorded {
             article_id: judged.article_id,
             outcome: judged.outcome.unwrap_or(Outcome::Counted),

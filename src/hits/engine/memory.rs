@@ -1,19 +1,20 @@
 //! What the writer knows without asking the database: which articles are public, what their counts are,
-//! who has been there of late. All of it is what some committed state of the database had; each flush
-//! begins by learning what others have changed since.
+//! who has been there of late. All of it is what one committed state of the database had, and holds for
+//! as long as [`Memory::state`] does; then what others have changed since is learnt.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use diesel::result::Error;
 
 use crate::articles;
 use crate::changes;
 use crate::db::schema::hit_nodes;
 use crate::db::{Conn, Timestamp};
 use crate::hits::DaySalts;
-use crate::hits::store::{self, Delta};
+use crate::hits::store::{self, Delta, State};
 use crate::visibility::{SITE, is_within, times_of};
 
 /// How many articles, slugs and counts are known at most.
@@ -32,8 +33,8 @@ pub type Visit = (i64, [u8; 16]);
 /// What the writer knows.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// The change log's last row.
-    generation: i64,
+    /// What of the database was learnt last.
+    state: Option<State>,
     /// When articles are public: from, and before. None: never.
     articles: HashMap<i64, Option<(Timestamp, Option<Timestamp>)>>,
     slugs: HashMap<String, i64>,
@@ -43,7 +44,25 @@ pub struct Memory {
     visits: HashMap<Visit, Timestamp>,
     older_visits: HashMap<Visit, Timestamp>,
     /// The day's salts.
-    pub salts: Option<DaySalts>,
+    pub salts: Option<Arc<DaySalts>>,
+}
+
+/// Where a flush finds what the writer doesn't know.
+pub enum Reads<'a> {
+    /// Nowhere: what is not known is [`Error::NotFound`].
+    Nowhere,
+    /// In a transaction.
+    In(&'a mut Conn),
+}
+
+impl Reads<'_> {
+    /// The transaction.
+    pub fn conn(&mut self) -> QueryResult<&mut Conn> {
+        match self {
+            Self::Nowhere => Err(Error::NotFound),
+            Self::In(conn) => Ok(conn),
+        }
+    }
 }
 
 /// An article's count.
@@ -64,16 +83,33 @@ pub struct Written {
     /// Who was there, and when.
     pub visits: Vec<(Visit, Timestamp)>,
     /// The day's salts.
-    pub salts: Option<DaySalts>,
+    pub salts: Option<Arc<DaySalts>>,
 }
 
 impl Memory {
-    /// Learns what has changed: content, and counts by other nodes or by hand.
-    pub fn learn(&mut self, conn: &mut Conn, node: i64) -> QueryResult<()> {
-        let generation = changes::generation(conn)?;
-        if generation != self.generation {
+    /// What was learnt last, which is what all else rests on.
+    pub fn state(&self) -> Option<State> {
+        self.state
+    }
+
+    /// Learns what has changed: content, and counts by other nodes or by hand. Whoever appends to the
+    /// log must be known to the others by then: `register` makes this node so.
+    pub fn learn(
+        &mut self,
+        conn: &mut Conn,
+        node: i64,
+        register: impl FnOnce(&mut Conn) -> QueryResult<()>,
+    ) -> QueryResult<()> {
+        let before = self.state;
+        let mut state = store::state(conn, node)?;
+        if !before.is_some_and(|before| before.has_nodes_of(&state)) {
+            register(conn)?;
+            state = store::state(conn, node)?;
+        }
+        let generation = before.map_or(0, |before| before.generation);
+        if state.generation != generation {
             self.slugs.clear();
-            match changes::articles_since(conn, self.generation, MAX_CHANGES)? {
+            match changes::articles_since(conn, generation, MAX_CHANGES)? {
                 Some(changed) => {
                     for id in changed {
                         self.articles.remove(&id);
@@ -81,7 +117,6 @@ impl Memory {
                 }
                 None => self.articles.clear(),
             }
-            self.generation = generation;
         }
         for too_many in [self.articles.len(), self.slugs.len(), self.counts.len()] {
             if too_many > MAX_KNOWN {
@@ -90,7 +125,11 @@ impl Memory {
                 self.counts.clear();
             }
         }
-        self.learn_counts(conn, node)
+        if !before.is_some_and(|before| before.has_counts_of(&state)) {
+            self.learn_counts(conn, node)?;
+        }
+        self.state = Some(state);
+        Ok(())
     }
 
     /// Adds what other nodes have counted. What is no longer in the log, or never was, is not known:
@@ -155,11 +194,11 @@ impl Memory {
     }
 
     /// The articles that slugs lead to, live ones and old ones.
-    pub fn article_of(&mut self, conn: &mut Conn, slug: &str) -> QueryResult<Option<i64>> {
+    pub fn article_of(&mut self, reads: &mut Reads<'_>, slug: &str) -> QueryResult<Option<i64>> {
         if let Some(id) = self.slugs.get(slug) {
             return Ok(Some(*id));
         }
-        let found = articles::resolve(conn, slug)?;
+        let found = articles::resolve(reads.conn()?, slug)?;
         if let Some(id) = found {
             self.slugs.insert(slug.to_owned(), id);
         }
@@ -167,13 +206,16 @@ impl Memory {
     }
 
     /// Learns when these articles are public.
-    pub fn look_up(&mut self, conn: &mut Conn, ids: &[i64]) -> QueryResult<()> {
+    pub fn look_up(&mut self, reads: &mut Reads<'_>, ids: &[i64]) -> QueryResult<()> {
         let missing: Vec<i64> = ids
             .iter()
             .copied()
             .filter(|id| !self.articles.contains_key(id))
             .collect();
-        let times = times_of(conn, SITE, &missing)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let times = times_of(reads.conn()?, SITE, &missing)?;
         self.articles
             .extend(missing.into_iter().map(|id| (id, None)));
         let listed = times.into_iter();
@@ -189,7 +231,12 @@ impl Memory {
     }
 
     /// Learns the counts of these articles, less what this flush adds.
-    pub fn count_up(&mut self, conn: &mut Conn, ids: &[i64], today: NaiveDate) -> QueryResult<()> {
+    pub fn count_up(
+        &mut self,
+        reads: &mut Reads<'_>,
+        ids: &[i64],
+        today: NaiveDate,
+    ) -> QueryResult<()> {
         let missing: Vec<i64> = ids
             .iter()
             .copied()
@@ -198,7 +245,7 @@ impl Memory {
         if missing.is_empty() {
             return Ok(());
         }
-        for (id, (total, today_hits)) in store::totals(conn, &missing, today)? {
+        for (id, (total, today_hits)) in store::totals(reads.conn()?, &missing, today)? {
             let count = Count {
                 total,
                 today: today_hits,

@@ -1,6 +1,6 @@
-//! The hit engine: group commit. Whoever has a hit puts it into a bounded queue and waits; one writer
-//! takes all that wait, writes them in one transaction, wakes them and goes on at once with those that
-//! have come meanwhile. There is no pause to collect more.
+//! The hit engine: group commit. Whoever has a hit puts it into a bounded queue and waits; one writer, a
+//! thread of its own, takes all that wait, writes them in one transaction, wakes them and goes on at once
+//! with those that have come meanwhile. There is no pause to collect more.
 //!
 //! A full queue is 503 with `Retry-After`, never a silent drop. A writer that panics is begun again;
 //! `/readyz` and `/metrics` tell of it.
@@ -10,32 +10,37 @@ mod memory;
 mod metrics;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
+use diesel::QueryResult;
 use prometheus_client::registry::Registry;
-use tokio::sync::{Notify, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::app::App;
-use crate::db::{Conn, DbError, dialect};
+use crate::db::{Conn, DbError};
 use crate::error::{ApiError, ApiResult};
 use crate::http::frame::random_id;
 
-use super::store::{self, Gathered, Kept, Pending, fold_part, take};
+use super::store::{self, Gathered, Kept, fold_part, take};
 use super::{Ask, Recorded};
-use flush::{Flushed, Rules, flush};
-use memory::Memory;
+use flush::{Rules, flush};
+use memory::{Memory, Reads};
 use metrics::Metrics;
+use writer::Writer;
 
 /// The most hits of one transaction.
 const MAX_BATCH: usize = 4000;
 /// After how many seconds a client may try again.
 const RETRY_SECONDS: u32 = 1;
-/// How often a flush that met another node's is tried.
-const TRIES: u32 = 10;
+/// When to try again where no thread could be had.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long `/readyz` tells of a writer that broke.
 const UNWELL: Duration = Duration::from_secs(5);
 
@@ -52,9 +57,9 @@ struct Inner {
     /// The number of the last flush.
     seq: AtomicI64,
     queue: Mutex<Queue>,
-    wake: Notify,
+    /// Wakes the writer.
+    come: Condvar,
     limit: usize,
-    memory: Mutex<Memory>,
     metrics: Metrics,
     broke_at: Mutex<Option<Instant>>,
     /// The day on which days were rolled up last.
@@ -65,6 +70,10 @@ struct Inner {
 struct Queue {
     waiting: Vec<Waiting>,
     hits: usize,
+    /// Whether the writer waits for hits.
+    is_idle: bool,
+    /// Whether the writer is to end once nothing waits.
+    is_closed: bool,
 }
 
 struct Waiting {
@@ -82,6 +91,29 @@ struct Batch {
 }
 
 impl Inner {
+    /// Waits for hits. False where none will come any more.
+    fn wait(&self) -> bool {
+        let mut queue = locked(&self.queue);
+        while queue.waiting.is_empty() {
+            if queue.is_closed {
+                return false;
+            }
+            queue.is_idle = true;
+            queue = self
+                .come
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+            queue.is_idle = false;
+        }
+        true
+    }
+
+    /// Lets the writer end once nothing waits.
+    fn close(&self) {
+        locked(&self.queue).is_closed = true;
+        self.come.notify_all();
+    }
+
     /// Takes what waits out of the queue, up to so many.
     fn next_batch(&self) -> Batch {
         let mut queue = locked(&self.queue);
@@ -115,9 +147,8 @@ impl Engine {
                 node: random_id(),
                 seq: AtomicI64::new(0),
                 queue: Mutex::default(),
-                wake: Notify::new(),
+                come: Condvar::new(),
                 limit,
-                memory: Mutex::default(),
                 metrics: Metrics::register(registry),
                 broke_at: Mutex::default(),
                 rolled_up: Mutex::default(),
@@ -136,7 +167,7 @@ impl Engine {
         let inner = &self.inner;
         let (done, told) = oneshot::channel();
         let hits = ask.hits.len();
-        let was_empty = {
+        let is_idle = {
             let mut queue = locked(&inner.queue);
             // Whatever the limit, a batch finds its place in an empty queue.
             if queue.hits > 0 && queue.hits + hits > inner.limit {
@@ -146,33 +177,48 @@ impl Engine {
             }
             queue.hits += hits;
             queue.waiting.push(Waiting { ask, done });
-            queue.waiting.len() == 1
+            std::mem::take(&mut queue.is_idle)
         };
-        if was_empty {
-            inner.wake.notify_one();
+        if is_idle {
+            inner.come.notify_one();
         }
         // The writer was begun anew, or the service is being stopped.
         told.await
             .unwrap_or(Err(ApiError::Unavailable(RETRY_SECONDS)))
     }
 
-    /// Writes what comes, for ever. A writer that panics is begun again.
+    /// Writes what comes, until it is dropped and nothing waits any more. A writer that panics is begun
+    /// again.
     pub async fn run(self, app: App) {
-        let writer = || {
-            let (engine, app) = (self.clone(), app.clone());
-            async move { engine.write(app).await }
+        let runtime = Handle::current();
+        let begin = || {
+            let writer = Writer::new(&self.inner, &app, &runtime);
+            move || writer.run()
         };
-        self.keep(writer).await;
+        self.keep(begin).await;
     }
 
     /// Begins a writer, and another one whenever one has broken.
     async fn keep<W>(&self, begin: impl Fn() -> W)
     where
-        W: Future<Output = ()> + 'static,
+        W: FnOnce() + Send + 'static,
     {
+        let _closing = Closing(&self.inner);
         loop {
-            let writer = Guard(actix_web::rt::spawn(begin()));
-            writer.ended().await;
+            let (ended, told) = oneshot::channel();
+            let write = begin();
+            let thread = thread::Builder::new().name("hits".to_owned());
+            let begun = thread.spawn(move || {
+                write();
+                // Not told by a writer that panics.
+                ended.send(()).ok();
+            });
+            if let Err(error) = begun {
+                tracing::error!(%error, "no thread can be had to write hits");
+                tokio::time::sleep(PAUSE).await;
+            } else if told.await.is_ok() {
+                return;
+            }
             self.broke();
         }
     }
@@ -184,135 +230,55 @@ impl Engine {
         self.inner.metrics.restarts.inc();
     }
 
-    async fn write(&self, app: App) {
-        loop {
-            // Looked at before waiting: what came while a writer broke has woken nobody.
-            while !locked(&self.inner.queue).waiting.is_empty() {
-                self.flush(&app).await;
-            }
-            self.inner.wake.notified().await;
-        }
-    }
-
-    /// Writes what waits, and answers whoever waits for it.
-    async fn flush(&self, app: &App) {
-        let began = Instant::now();
-        let held = Arc::new(Mutex::new(Batch::default()));
-        let mut tries = 0;
-        let flushed = loop {
-            tries += 1;
-            match self.try_flush(app, &held).await {
-                Err(error) if is_contention(&error) && tries < TRIES => {}
-                flushed => break flushed,
-            }
-        };
-        let metrics = &self.inner.metrics;
-        metrics.seconds.observe(began.elapsed().as_secs_f64());
-        let mut batch = std::mem::take(&mut *locked(&held));
-        if batch.dones.is_empty() {
-            // The database could not be used at all: those that wait are told so.
-            batch = self.inner.next_batch();
-        }
-        match flushed {
-            Ok(recorded) => {
-                metrics.tell(&recorded);
-                for (done, recorded) in batch.dones.into_iter().zip(recorded) {
-                    // Whoever has gone was counted all the same.
-                    drop(done.send(Ok(recorded)));
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "hits can't be written");
-                metrics.failed.inc();
-                if matches!(error, DbError::Broken) {
-                    self.broke();
-                }
-                for done in batch.dones {
-                    drop(done.send(Err(ApiError::Unavailable(RETRY_SECONDS))));
-                }
-            }
-        }
-    }
-
-    async fn try_flush(
-        &self,
-        app: &App,
-        held: &Arc<Mutex<Batch>>,
-    ) -> Result<Vec<Vec<Recorded>>, DbError> {
-        let rules = Rules::of(app);
-        let (inner, held) = (Arc::clone(&self.inner), Arc::clone(held));
-        let flushed = app.db.append(app.config.hits_sync, move |conn| {
-            let mut memory = inner.memory.lock().unwrap_or_else(|poisoned| {
-                // A flush broke in the middle: nothing of what it knew can be trusted.
-                inner.memory.clear_poison();
-                let mut memory = poisoned.into_inner();
-                *memory = Memory::default();
-                memory
-            });
-            let mut batch = locked(&held);
-            if batch.asks.is_empty() {
-                // Taken only now, when it is this writer's turn: what came meanwhile goes along.
-                *batch = inner.next_batch();
-            }
-            let flushed = flush(conn, &mut memory, inner.node, &batch.asks, &rules)?;
-            if !flushed.written.deltas.is_empty() {
-                // A number that came to nothing is not used again.
-                let seq = inner.seq.fetch_add(1, Ordering::SeqCst) + 1;
-                store::append(conn, inner.node, seq, &flushed.written.deltas)?;
-            }
-            Ok::<_, DbError>(flushed)
-        });
-        match flushed.await {
-            Ok(Flushed { recorded, written }) => {
-                locked(&self.inner.memory).remember(written);
-                Ok(recorded)
-            }
-            Err(error) => {
-                // What came of it is not known: it may be on disk all the same.
-                locked(&self.inner.memory).forget();
-                Err(error)
-            }
-        }
-    }
-
     /// Folds what stands in the log into the ledger, a little at a time, and returns how many articles
     /// were touched.
     pub async fn fold(&self, app: &App) -> ApiResult<usize> {
         let zone = app.config.site.zone;
-        self.fold_parts(app).await?;
+        self.finish_fold(app).await?;
         let gathered = app
             .db
-            .read(|conn| Ok::<_, ApiError>(Gathered::of(&Pending::read(conn)?)))
+            .read(|conn| Ok::<_, ApiError>(Gathered::read(conn)?))
             .await?;
-        let pending = i64::try_from(gathered.flushes()).unwrap_or(i64::MAX);
-        self.inner.metrics.pending.set(pending);
+        self.inner.metrics.pending.set(gathered.flushes());
         if gathered.is_empty() {
             return Ok(0);
         }
         let (clock, articles) = (app.clock.clone(), gathered.articles());
         let taken = app
             .db
-            .write(move |conn| Ok::<_, DbError>(take(conn, &gathered, zone, clock.now())?))
+            .upkeep(move |conn| Ok::<_, DbError>(take(conn, &gathered, zone, clock.now())?))
             .await;
         match taken {
             // Another node is at it.
             Err(DbError::Query(diesel::result::Error::RollbackTransaction)) => return Ok(0),
             taken => drop(taken?),
         }
-        self.fold_parts(app).await?;
+        self.finish_fold(app).await?;
         self.inner.metrics.folded.inc_by(articles as u64);
         Ok(articles)
     }
 
-    async fn fold_parts(&self, app: &App) -> ApiResult<()> {
-        let zone = app.config.site.zone;
+    /// Folds in what was taken, and deletes it from the log.
+    async fn finish_fold(&self, app: &App) -> ApiResult<()> {
+        let (zone, clock) = (app.config.site.zone, app.clock.clone());
+        self.while_any(app, move |conn| fold_part(conn, zone, clock.now()))
+            .await?;
+        self.while_any(app, store::sweep).await
+    }
+
+    /// Does short work until none is left.
+    async fn while_any<F>(&self, app: &App, work: F) -> ApiResult<()>
+    where
+        F: Fn(&mut Conn) -> QueryResult<bool> + Clone + Send + 'static,
+    {
         loop {
-            let clock = app.clock.clone();
-            let work =
-                move |conn: &mut Conn| Ok::<_, ApiError>(fold_part(conn, zone, clock.now())?);
-            if !app.db.write(work).await? {
+            let (work, began) = (work.clone(), Instant::now());
+            let is_any = move |conn: &mut Conn| Ok::<_, ApiError>(work(conn)?);
+            if !app.db.upkeep(is_any).await? {
                 return Ok(());
             }
+            // Hits that come meanwhile have as much of the time.
+            tokio::time::sleep(began.elapsed()).await;
         }
     }
 }
@@ -321,7 +287,7 @@ impl Engine {
 pub fn write(conn: &mut Conn, app: &App, ask: Ask) -> ApiResult<Vec<Recorded>> {
     let rules = Rules::of(app);
     let now = rules.clock.now();
-    let mut flushed = flush(conn, &mut Memory::default(), 0, &[ask], &rules)?;
+    let mut flushed = flush(&mut Reads::In(conn), &mut Memory::default(), &[ask], &rules)?;
     let deltas = flushed.written.deltas;
     store::apply(conn, &deltas, rules.zone.day(now), now)?;
     store::tell_nodes(conn)?;
@@ -333,7 +299,8 @@ pub async fn reject(app: &App, ask: Ask) -> ApiResult<Vec<Recorded>> {
     let rules = Rules::of(app);
     app.db
         .read(move |conn| {
-            let mut flushed = flush(conn, &mut Memory::default(), 0, &[ask], &rules)?;
+            let (mut reads, mut memory) = (Reads::In(conn), Memory::default());
+            let mut flushed = flush(&mut reads, &mut memory, &[ask], &rules)?;
             Ok(flushed.recorded.pop().unwrap_or_default())
         })
         .await
@@ -375,21 +342,11 @@ pub async fn tidy(app: &App) -> ApiResult<usize> {
     }
 }
 
-/// A task that ends with whoever holds it.
-struct Guard(actix_web::rt::task::JoinHandle<()>);
+/// Closes the queue when dropped.
+struct Closing<'a>(&'a Inner);
 
-impl Guard {
-    async fn ended(mut self) {
-        drop((&mut self.0).await);
-    }
-}
-
-impl Drop for Guard {
+impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        self.0.abort();
+        self.0.close();
     }
-}
-
-fn is_contention(error: &DbError) -> bool {
-    matches!(error, DbError::Query(error) if dialect::is_contention(error))
 }

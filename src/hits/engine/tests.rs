@@ -9,8 +9,7 @@ use futures_util::future::join_all;
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::hits::{Client, Hit, Outcome, Target};
-use crate::limits::Share;
+use crate::hits::{Hit, Outcome, Target};
 
 const ARTICLE: i64 = 7;
 
@@ -33,16 +32,8 @@ async fn app(folder: &std::path::Path) -> App {
 }
 
 fn hit() -> Ask {
-    let hit = Hit {
-        target: Target::Id(ARTICLE),
-        hit_id: None,
-        at: None,
-        client: Client::Other,
-        visitor: None,
-        share: Share::Judged,
-    };
     Ask {
-        hits: vec![hit],
+        hits: vec![Hit::plain(Target::Id(ARTICLE))],
         visitor: None,
         is_bot: false,
     }
@@ -55,17 +46,18 @@ async fn a_writer_that_breaks_is_begun_again_and_no_hit_of_its_is_acknowledged()
     let engine = app.hits.clone();
     let breaks = Cell::new(true);
     let (shared, of_writer) = (app.clone(), engine.clone());
+    let runtime = Handle::current();
     let keeping = actix_web::rt::spawn(async move {
         let begin = || {
-            let (engine, app) = (of_writer.clone(), shared.clone());
+            let inner = Arc::clone(&of_writer.inner);
+            let writer = Writer::new(&inner, &shared, &runtime);
             let breaks = breaks.replace(false);
-            async move {
-                if breaks {
-                    engine.inner.wake.notified().await;
-                    let batch = Some(engine.inner.next_batch().dones.len());
-                    panic!("with {batch:?} requests in hand");
+            move || {
+                if breaks && inner.wait() {
+                    let batch = inner.next_batch().dones.len();
+                    panic!("with {batch} requests in hand");
                 }
-                engine.write(app).await;
+                writer.run();
             }
         };
         of_writer.keep(begin).await;

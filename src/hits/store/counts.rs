@@ -12,7 +12,9 @@ use crate::hits::wire::{Clients, HitCount, ManagedHitCount, Visitors};
 use crate::visibility::{SITE, public_of};
 
 use super::fold::{DAY, Ledger, TOTAL, WHOLE, ledger_rows, sums_of, with_visitors};
-use super::log::{Delta, Pending};
+use super::log::Delta;
+use super::pending::{pending, pending_of};
+
 use super::series::Of;
 
 /// The first day of a window of so many days that ends today.
@@ -87,7 +89,7 @@ pub fn totals(
     ids: &[i64],
     today: NaiveDate,
 ) -> QueryResult<HashMap<i64, (i64, i64)>> {
-    let pending = Pending::read(conn)?.of(ids);
+    let pending = pending_of(conn, ids)?;
     let mut totals = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
         let ledgers = ledger_rows(conn, chunk)?;
@@ -129,7 +131,7 @@ pub fn ledgers(
     ids: &[i64],
     today: NaiveDate,
 ) -> QueryResult<HashMap<i64, ManagedHitCount>> {
-    let pending = Pending::read(conn)?.of(ids);
+    let pending = pending_of(conn, ids)?;
     let mut stored = HashMap::new();
     for chunk in ids.chunks(CHUNK) {
         stored.extend(ledger_rows(conn, chunk)?);
@@ -282,7 +284,7 @@ pub fn pending_within(
     section_id: i64,
     now: Timestamp,
 ) -> QueryResult<HashMap<i64, Delta>> {
-    let mut pending = Pending::read(conn)?.all();
+    let mut pending = pending(conn)?;
     let ids: Vec<i64> = pending.keys().copied().collect();
     let public = public_of(conn, section_id, &ids, now)?;
     Ok(public

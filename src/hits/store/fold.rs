@@ -7,25 +7,27 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use datasketches::hll::{HllSketch, HllType};
+use diesel::dsl::min;
 use diesel::prelude::*;
 use diesel::result::Error;
-use serde_json::{Value, json};
 
 use crate::clock::SiteZone;
-use crate::db::rows::{self, Column, Met, Table};
+use crate::db::rows::{Cell, Column, Met, Table};
 use crate::db::schema::{
     hit_days, hit_log, hit_months, hit_nodes, hit_parts, hit_sums, hit_totals, listings,
 };
 use crate::db::{Conn, Timestamp};
-use crate::each;
 use crate::hits::rules::Client;
 use crate::http::frame::random_id;
 
 use super::counts::{CHUNK, first_day, windows_of};
-use super::log::{Delta, Key, Pending, encode};
+use super::log::{Delta, encode};
+use super::pending::{End, in_log};
 
 /// How many articles one transaction folds in: few, since hits wait for it on SQLite.
 pub const PART: usize = 100;
+/// How many rows of the log one transaction deletes.
+const SWEEP: i64 = 200;
 /// How long hours are kept.
 pub const HOURS: i64 = 49;
 
@@ -157,29 +159,29 @@ const LEDGERS: Table = Table {
 
 /// Writes ledgers as they are now.
 pub fn write_ledgers(conn: &mut Conn, ledgers: &[Ledger]) -> QueryResult<()> {
-    let rows: Vec<Value> = ledgers
+    let rows: Vec<Vec<Cell>> = ledgers
         .iter()
         .map(|l| {
-            json!([
-                l.article_id,
-                l.baseline,
-                l.counted,
-                l.adjusted,
-                l.total,
-                l.duplicate,
-                l.bot,
-                l.rejected,
-                l.web,
-                l.h5,
-                l.app,
-                l.mini,
-                l.other,
-                l.day,
-                l.today,
-                l.week,
-                l.month,
-                l.last_at.map(Timestamp::column_text),
-            ])
+            vec![
+                l.article_id.into(),
+                l.baseline.into(),
+                l.counted.into(),
+                l.adjusted.into(),
+                l.total.into(),
+                l.duplicate.into(),
+                l.bot.into(),
+                l.rejected.into(),
+                l.web.into(),
+                l.h5.into(),
+                l.app.into(),
+                l.mini.into(),
+                l.other.into(),
+                l.day.into(),
+                l.today.into(),
+                l.week.into(),
+                l.month.into(),
+                l.last_at.into(),
+            ]
         })
         .collect();
     LEDGERS.upsert(conn, &rows)
@@ -247,10 +249,12 @@ pub type Sums = BTreeMap<(i64, &'static str, NaiveDate), i64>;
 
 /// Adds to the sums of sections.
 pub fn add_sums(conn: &mut Conn, sums: Sums) -> QueryResult<()> {
-    let rows: Vec<Value> = sums
+    let rows: Vec<Vec<Cell>> = sums
         .into_iter()
         .filter(|(_, hits)| *hits != 0)
-        .map(|((section_id, unit, slot), hits)| json!([section_id, unit, slot, hits]))
+        .map(|((section_id, unit, slot), hits)| {
+            vec![section_id.into(), unit.into(), slot.into(), hits.into()]
+        })
         .collect();
     SUMS.upsert(conn, &rows)
 }
@@ -385,7 +389,7 @@ fn write_days(conn: &mut Conn, ids: &[i64], deltas: &[Delta]) -> QueryResult<()>
             visitors.extend(&views.visitors);
         }
     }
-    let rows: Vec<Value> = rows
+    let rows: Vec<Vec<Cell>> = rows
         .into_values()
         .map(|(mut row, visitors)| {
             if !visitors.is_empty() {
@@ -393,14 +397,13 @@ fn write_days(conn: &mut Conn, ids: &[i64], deltas: &[Delta]) -> QueryResult<()>
                 row.visitors = visitors;
                 row.sketch = Some(sketch);
             }
-            let sketch = row.sketch.as_deref().map(rows::bytes);
-            Ok(json!([
-                row.article_id,
-                row.day,
-                row.hits,
-                row.visitors,
-                sketch
-            ]))
+            Ok(vec![
+                row.article_id.into(),
+                row.day.into(),
+                row.hits.into(),
+                row.visitors.into(),
+                row.sketch.as_deref().into(),
+            ])
         })
         .collect::<QueryResult<_>>()?;
     DAYS.upsert(conn, &rows)
@@ -431,9 +434,9 @@ fn write_hours(conn: &mut Conn, deltas: &[Delta], now: Timestamp) -> QueryResult
             }
         }
     }
-    let rows: Vec<Value> = hours
+    let rows: Vec<Vec<Cell>> = hours
         .into_iter()
-        .map(|((article_id, hour), hits)| json!([article_id, hour.column_text(), hits]))
+        .map(|((article_id, hour), hits)| vec![article_id.into(), hour.into(), hits.into()])
         .collect();
     HOURS_TABLE.upsert(conn, &rows)
 }
@@ -441,27 +444,19 @@ fn write_hours(conn: &mut Conn, deltas: &[Delta], now: Timestamp) -> QueryResult
 /// A batch of the log that is to be taken out of it.
 #[derive(Debug)]
 pub struct Gathered {
-    /// The last flush of each node, and how many there are of them.
-    ends: BTreeMap<i64, (i64, usize)>,
+    /// How far it goes.
+    ends: BTreeMap<i64, End>,
     deltas: Vec<Delta>,
 }
 
 impl Gathered {
-    /// What stands in the log, put together by article. Takes its time where there is much; no
-    /// transaction need be held meanwhile.
-    pub fn of(pending: &Pending) -> Self {
-        let mut ends: BTreeMap<i64, (i64, usize)> = BTreeMap::new();
-        let mut flushes = Vec::new();
-        for (key, row) in pending.rows() {
-            if let Key::Flush(node, seq) = key {
-                let (last, number) = ends.entry(*node).or_default();
-                *last = (*last).max(*seq);
-                *number += 1;
-                flushes.push((*key, row.clone()));
-            }
-        }
-        let deltas = Pending::of_rows(flushes).all().into_values().collect();
-        Self { ends, deltas }
+    /// What stands in the log, put together by article. Takes its time where there is much; no turn to
+    /// write need be held meanwhile.
+    pub fn read(conn: &mut Conn) -> QueryResult<Self> {
+        let (mut ends, deltas) = in_log(conn)?;
+        ends.retain(|_, end| end.last > end.folded);
+        let deltas = deltas.into_values().collect();
+        Ok(Self { ends, deltas })
     }
 
     /// Whether there is nothing.
@@ -469,9 +464,9 @@ impl Gathered {
         self.ends.is_empty()
     }
 
-    /// How many flushes it is of.
-    pub fn flushes(&self) -> usize {
-        self.ends.values().map(|(_, number)| number).sum()
+    /// How many flushes it is of, those that came to nothing among them.
+    pub fn flushes(&self) -> i64 {
+        self.ends.values().map(|end| end.last - end.folded).sum()
     }
 
     /// How many articles it is of.
@@ -480,8 +475,8 @@ impl Gathered {
     }
 }
 
-/// Takes what was gathered out of the log: little is folded in at once, much becomes parts to be folded
-/// in one by one. Where another node was faster the transaction is to be undone:
+/// Takes what was gathered for the ledger: little is folded in at once, much becomes parts to be folded in
+/// one by one. Its rows in the log are void from then on. Where another node was faster the transaction is to be undone:
 /// [`Error::RollbackTransaction`].
 pub fn take(
     conn: &mut Conn,
@@ -489,23 +484,12 @@ pub fn take(
     zone: SiteZone,
     now: Timestamp,
 ) -> QueryResult<()> {
-    for (node, (last, number)) in &gathered.ends {
-        let flushes = hit_log::table
-            .filter(hit_log::node.eq(node))
-            .filter(hit_log::seq.le(last));
-        if diesel::delete(flushes).execute(conn)? != *number {
+    for (node, End { folded, last }) in &gathered.ends {
+        let taken = diesel::update(hit_nodes::table.find(node))
+            .set((hit_nodes::folded.eq(last), hit_nodes::alive_at.eq(now)));
+        if taken.filter(hit_nodes::folded.eq(folded)).execute(conn)? != 1 {
             return Err(Error::RollbackTransaction);
         }
-        each!(conn, c => diesel::insert_into(hit_nodes::table)
-            .values((
-                hit_nodes::node.eq(node),
-                hit_nodes::folded.eq(last),
-                hit_nodes::alive_at.eq(now),
-            ))
-            .on_conflict(hit_nodes::node)
-            .do_update()
-            .set((hit_nodes::folded.eq(last), hit_nodes::alive_at.eq(now)))
-            .execute(c))?;
     }
     if gathered.deltas.len() <= PART {
         return apply(conn, &gathered.deltas, zone.day(now), now);
@@ -519,6 +503,24 @@ pub fn take(
             .execute(conn)?;
     }
     Ok(())
+}
+
+/// Deletes some void rows of the log, and tells whether there were any.
+pub fn sweep(conn: &mut Conn) -> QueryResult<bool> {
+    let nodes: Vec<(i64, i64)> = hit_nodes::table
+        .filter(hit_nodes::folded.gt(0))
+        .select((hit_nodes::node, hit_nodes::folded))
+        .load(conn)?;
+    for (node, folded) in nodes {
+        let flushes = hit_log::table.filter(hit_log::node.eq(node));
+        let first: Option<i64> = flushes.select(min(hit_log::seq)).first(conn)?;
+        if let Some(first) = first.filter(|first| *first <= folded) {
+            let last = folded.min(first.saturating_add(SWEEP - 1));
+            diesel::delete(flushes.filter(hit_log::seq.le(last))).execute(conn)?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Folds in one part, where there is one.
@@ -538,7 +540,7 @@ pub fn fold_part(conn: &mut Conn, zone: SiteZone, now: Timestamp) -> QueryResult
 /// Folds in all that is pending, for a write that must see the ledger whole.
 pub fn fold_all(conn: &mut Conn, zone: SiteZone, now: Timestamp) -> QueryResult<()> {
     while fold_part(conn, zone, now)? {}
-    let gathered = Gathered::of(&Pending::read(conn)?);
+    let gathered = Gathered::read(conn)?;
     if !gathered.is_empty() {
         take(conn, &gathered, zone, now)?;
         while fold_part(conn, zone, now)? {}

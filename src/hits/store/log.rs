@@ -2,21 +2,25 @@
 //!
 //! A flush appends one row, whatever the number of hits and articles in it. So hits of any articles
 //! cost the same, and nodes never wait for each other. Every count is the ledger's rows and what
-//! stands in the log: [`Pending`] is the latter, as one snapshot of the database has it.
+//! stands in the log, which [`pending`] puts together.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
+use diesel::backend::Backend;
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::Error;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{BigInt, Binary, HasSqlType, Untyped};
 use serde::{Deserialize, Serialize};
 
-use crate::db::schema::{hit_log, hit_parts};
+use crate::db::schema::hit_log;
 use crate::db::{Conn, Timestamp};
+use crate::each;
 use crate::hits::rules::Client;
 
-use super::counts::CHUNK;
+use super::pending;
 
 /// What hits add to the ledger of one article.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,150 +144,137 @@ pub fn decode(bytes: &[u8]) -> QueryResult<Vec<Delta>> {
     postcard::from_bytes(bytes).map_err(|error| Error::DeserializationError(Box::new(error)))
 }
 
-/// What names a row: one of the log, or one of what is being folded in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Key {
-    /// A node's flush.
-    Flush(i64, i64),
-    /// A part.
-    Part(i64),
-}
-
 /// A row's contents, by ascending id.
 pub type Row = Arc<Vec<Delta>>;
 
-/// Rows that were read before. They never change, and their names, which hold random numbers, are never
-/// used again.
-static READ: LazyLock<Mutex<HashMap<Key, Row>>> = LazyLock::new(Mutex::default);
+/// What a flush depends on besides its hits, as four numbers that change whenever any of it does: the
+/// content, what other nodes have appended, what of that was folded in, and which nodes there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub struct State {
+    /// The change log's last row.
+    #[diesel(sql_type = BigInt)]
+    pub generation: i64,
+    /// How many nodes are known.
+    #[diesel(sql_type = BigInt)]
+    nodes: i64,
+    /// The other nodes' flushes that were folded in last, added up.
+    #[diesel(sql_type = BigInt)]
+    folded: i64,
+    /// The other nodes' last flushes in the log, added up.
+    #[diesel(sql_type = BigInt)]
+    appended: i64,
+}
 
-/// How many rows are remembered beside those that are pending.
-const SPARE_ROWS: usize = 256;
-/// How many rows are remembered at most where nobody on this node reads the log.
-const MAX_ROWS: usize = 20_000;
-
-/// What is on disk and not yet folded into the ledger.
-#[derive(Debug, Clone, Default)]
-pub struct Pending(Vec<(Key, Row)>);
-
-impl Pending {
-    /// As the transaction sees it, which must see one state of the database, or keep others from
-    /// folding.
-    pub fn read(conn: &mut Conn) -> QueryResult<Self> {
-        let keys = keys(conn)?;
-        if keys.is_empty() {
-            return Ok(Self::default());
-        }
-        let mut rows = Vec::with_capacity(keys.len());
-        let mut missing = Vec::new();
-        {
-            let read = READ.lock().unwrap_or_else(PoisonError::into_inner);
-            for key in keys {
-                match read.get(&key) {
-                    Some(row) => rows.push((key, Arc::clone(row))),
-                    None => missing.push(key),
-                }
-            }
-        }
-        let loaded = load(conn, &missing)?;
-        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
-        for (key, row) in loaded {
-            read.insert(key, Arc::clone(&row));
-            rows.push((key, row));
-        }
-        if read.len() > 2 * rows.len() + SPARE_ROWS {
-            *read = rows.iter().cloned().collect();
-        }
-        Ok(Self(rows))
+impl State {
+    /// Whether the same nodes are known.
+    pub fn has_nodes_of(&self, other: &Self) -> bool {
+        self.nodes == other.nodes
     }
 
-    /// These rows alone.
-    pub fn of_rows(rows: Vec<(Key, Row)>) -> Self {
-        Self(rows)
-    }
-
-    /// The rows.
-    pub fn rows(&self) -> &[(Key, Row)] {
-        &self.0
-    }
-
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// What there is of these articles.
-    pub fn of(&self, ids: &[i64]) -> HashMap<i64, Delta> {
-        let mut found = HashMap::new();
-        for (_, row) in &self.0 {
-            for id in ids {
-                if let Ok(at) = row.binary_search_by_key(id, |delta| delta.article_id) {
-                    merge_into(&mut found, &row[at]);
-                }
-            }
-        }
-        found
-    }
-
-    /// What there is, by article.
-    pub fn all(&self) -> BTreeMap<i64, Delta> {
-        let mut merged = HashMap::new();
-        for (_, row) in &self.0 {
-            for delta in row.iter() {
-                merge_into(&mut merged, delta);
-            }
-        }
-        merged.into_iter().collect()
+    /// Whether other nodes have counted the same.
+    pub fn has_counts_of(&self, other: &Self) -> bool {
+        let counts = |state: &Self| (state.nodes, state.folded, state.appended);
+        counts(self) == counts(other)
     }
 }
 
-fn merge_into(merged: &mut HashMap<i64, Delta>, delta: &Delta) {
-    merged
-        .entry(delta.article_id)
-        .or_insert_with(|| Delta::of(delta.article_id))
-        .merge(delta);
+/// Reads [`State`], as this node sees it.
+#[derive(Debug, QueryId)]
+struct ReadState {
+    node: i64,
 }
 
-fn keys(conn: &mut Conn) -> QueryResult<Vec<Key>> {
-    let flushes: Vec<(i64, i64)> = hit_log::table
-        .select((hit_log::node, hit_log::seq))
-        .load(conn)?;
-    let parts: Vec<i64> = hit_parts::table.select(hit_parts::id).load(conn)?;
-    let flushes = flushes.into_iter().map(|(node, seq)| Key::Flush(node, seq));
-    Ok(flushes.chain(parts.into_iter().map(Key::Part)).collect())
+impl Query for ReadState {
+    type SqlType = Untyped;
 }
 
-fn load(conn: &mut Conn, keys: &[Key]) -> QueryResult<Vec<(Key, Row)>> {
-    let (mut flushes, mut parts): (BTreeMap<i64, Vec<i64>>, Vec<i64>) = Default::default();
-    for key in keys {
-        match key {
-            Key::Flush(node, seq) => flushes.entry(*node).or_default().push(*seq),
-            Key::Part(id) => parts.push(*id),
-        }
+impl<DB: Backend> QueryFragment<DB> for ReadState
+where
+    DB: HasSqlType<BigInt>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        // Each number is found at the end of an index.
+        out.push_sql(
+            "SELECT (SELECT coalesce(max(seq), 0) FROM changes) AS generation, \
+             (SELECT count(*) FROM hit_nodes) AS nodes, \
+             CAST(coalesce(sum(folded), 0) AS bigint) AS folded, \
+             CAST(coalesce(sum((SELECT max(seq) FROM hit_log WHERE hit_log.node = hit_nodes.node)), 0) \
+             AS bigint) AS appended FROM hit_nodes WHERE node <> ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.node)
     }
-    let mut loaded = Vec::with_capacity(keys.len());
-    for (node, seqs) in flushes {
-        for chunk in seqs.chunks(CHUNK) {
-            let rows: Vec<(i64, Vec<u8>)> = hit_log::table
-                .filter(hit_log::node.eq(node).and(hit_log::seq.eq_any(chunk)))
-                .select((hit_log::seq, hit_log::payload))
-                .load(conn)?;
-            for (seq, payload) in rows {
-                loaded.push((Key::Flush(node, seq), Arc::new(decode(&payload)?)));
-            }
-        }
-    }
-    for chunk in parts.chunks(CHUNK) {
-        let rows: Vec<(i64, Vec<u8>)> = hit_parts::table
-            .filter(hit_parts::id.eq_any(chunk))
-            .load(conn)?;
-        for (id, payload) in rows {
-            loaded.push((Key::Part(id), Arc::new(decode(&payload)?)));
-        }
-    }
-    Ok(loaded)
 }
 
-/// Appends a flush. What it holds needn't be read again by this process.
+/// The state as the transaction sees it.
+pub fn state(conn: &mut Conn, node: i64) -> QueryResult<State> {
+    each!(conn, c => ReadState { node }.get_result(c))
+}
+
+/// Appends a flush where the state is still the one expected.
+#[derive(Debug, QueryId)]
+struct AppendIf {
+    node: i64,
+    seq: i64,
+    payload: Vec<u8>,
+    read: ReadState,
+    expected: State,
+}
+
+impl<DB: Backend> QueryFragment<DB> for AppendIf
+where
+    DB: HasSqlType<BigInt> + HasSqlType<Binary>,
+    i64: ToSql<BigInt, DB>,
+    Vec<u8>: ToSql<Binary, DB>,
+    ReadState: QueryFragment<DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO hit_log (node, seq, payload) SELECT ");
+        out.push_bind_param::<BigInt, _>(&self.node)?;
+        out.push_sql(", ");
+        out.push_bind_param::<BigInt, _>(&self.seq)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Binary, _>(&self.payload)?;
+        out.push_sql(" FROM (");
+        self.read.walk_ast(out.reborrow())?;
+        out.push_sql(") AS state WHERE generation = ");
+        out.push_bind_param::<BigInt, _>(&self.expected.generation)?;
+        out.push_sql(" AND nodes = ");
+        out.push_bind_param::<BigInt, _>(&self.expected.nodes)?;
+        out.push_sql(" AND folded = ");
+        out.push_bind_param::<BigInt, _>(&self.expected.folded)?;
+        out.push_sql(" AND appended = ");
+        out.push_bind_param::<BigInt, _>(&self.expected.appended)
+    }
+}
+
+impl<C> RunQueryDsl<C> for ReadState {}
+impl<C> RunQueryDsl<C> for AppendIf {}
+
+/// Appends a flush, if the state is still this one, and tells whether it was: by one statement, which
+/// sees one state of the database.
+pub fn append_if(
+    conn: &mut Conn,
+    expected: State,
+    node: i64,
+    seq: i64,
+    deltas: &Row,
+) -> QueryResult<bool> {
+    let append = AppendIf {
+        node,
+        seq,
+        payload: encode(deltas)?,
+        read: ReadState { node },
+        expected,
+    };
+    let is_appended = each!(conn, c => append.execute(c))? == 1;
+    if is_appended {
+        pending::keep(node, seq, deltas);
+    }
+    Ok(is_appended)
+}
+
+/// Appends a flush.
 pub fn append(conn: &mut Conn, node: i64, seq: i64, deltas: &Row) -> QueryResult<()> {
     let payload = encode(deltas)?;
     diesel::insert_into(hit_log::table)
@@ -293,12 +284,7 @@ pub fn append(conn: &mut Conn, node: i64, seq: i64, deltas: &Row) -> QueryResult
             hit_log::payload.eq(payload),
         ))
         .execute(conn)?;
-    // Nobody looks for a name that is not in the log, should this flush be undone.
-    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
-    if read.len() >= MAX_ROWS {
-        read.clear();
-    }
-    read.insert(Key::Flush(node, seq), Arc::clone(deltas));
+    pending::keep(node, seq, deltas);
     Ok(())
 }
 

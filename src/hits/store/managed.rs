@@ -24,7 +24,8 @@ use super::counts::CHUNK;
 use super::fold::{
     Ledger, Listed, add_total, apply, fold_all, ledger_rows, move_sums, tell_nodes, write_ledgers,
 };
-use super::log::{Delta, Pending, Views};
+use super::log::{Delta, Views};
+use super::pending::{pending, pending_of};
 
 /// How a management list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +149,7 @@ pub fn managed_page_ids(
 
 /// The totals of those of the articles that the log has views of, these included.
 fn pending_totals(conn: &mut Conn, among: &Among) -> QueryResult<HashMap<i64, i64>> {
-    let deltas = Pending::read(conn)?.all();
+    let deltas = pending(conn)?;
     let ids: Vec<i64> = deltas.keys().copied().collect();
     let mut totals = HashMap::new();
     for chunk in ids.chunks(CHUNK) {
@@ -263,7 +264,7 @@ pub fn correct(
     let zero = Ledger::zero(article_id, today);
     let found = ledger_rows(conn, &[article_id])?.remove(&article_id);
     let before = found.unwrap_or(zero);
-    let of_log = Pending::read(conn)?.of(&[article_id]);
+    let of_log = pending_of(conn, &[article_id])?;
     let of_log = of_log.get(&article_id).map_or(0, Delta::counted);
     let mut after = before.clone();
     match correction {

@@ -4,6 +4,7 @@ mod counts;
 mod fold;
 mod log;
 mod managed;
+mod pending;
 mod ranks;
 mod record;
 mod retention;
@@ -11,8 +12,8 @@ mod salts;
 mod series;
 
 pub use counts::{SectionViews, counts, ledgers, section_views, site_total, totals};
-pub use fold::{Gathered, apply, fold_part, move_sums, take, tell_nodes};
-pub use log::{Delta, Pending, Views, after, append, latest_of_others};
+pub use fold::{Gathered, apply, fold_part, move_sums, sweep, take, tell_nodes};
+pub use log::{Delta, State, Views, after, append, append_if, latest_of_others, state};
 pub use managed::{
     Among, Correction, Exported, ManagedSort, Refusal, add_history, correct, exported,
     managed_page_ids, start_from,

@@ -19,7 +19,8 @@ use crate::visibility::{SITE, public_of};
 
 use super::counts::{CHUNK, Windows, first_day, windows_of};
 use super::fold::ledger_rows;
-use super::log::{Delta, Pending};
+use super::log::Delta;
+use super::pending::{pending, pending_of};
 
 /// Over which time a ranking is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,7 +237,7 @@ impl Ranking<'_> {
 
     /// The exact views of those wanted articles that the log has views of.
     fn pending(&self, conn: &mut Conn) -> QueryResult<HashMap<i64, i64>> {
-        let deltas = Pending::read(conn)?.all();
+        let deltas = pending(conn)?;
         let ids: Vec<i64> = deltas.keys().copied().collect();
         let ids = self.wanted_among(conn, &ids)?;
         let mut values = HashMap::new();
@@ -316,7 +317,7 @@ impl Ranking<'_> {
 
 /// When the last view of these articles was.
 pub fn last_of(conn: &mut Conn, ids: &[i64]) -> QueryResult<Option<Timestamp>> {
-    let pending = Pending::read(conn)?.of(ids);
+    let pending = pending_of(conn, ids)?;
     let of_log = pending.values().filter_map(Delta::last_at).max();
     Ok(folded_last_of(conn, ids)?.max(of_log))
 }

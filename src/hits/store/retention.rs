@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use serde_json::{Value, json};
 
 use crate::clock::SiteZone;
-use crate::db::rows::{Column, Met, Table};
+use crate::db::rows::{Cell, Column, Met, Table};
 use crate::db::schema::{hit_days, hit_log, hit_months, hit_nodes, hit_salts, hit_totals};
 use crate::db::{Conn, Timestamp, dialect};
 use crate::each;
@@ -174,9 +173,16 @@ fn roll_up_rows(conn: &mut Conn, rows: &[(i64, NaiveDate, i64, i64)]) -> QueryRe
         }
         diesel::delete(hit_days::table.find((id, day))).execute(conn)?;
     }
-    let months: Vec<Value> = months
+    let months: Vec<Vec<Cell>> = months
         .into_iter()
-        .map(|((article_id, month), (hits, visitors))| json!([article_id, month, hits, visitors]))
+        .map(|((article_id, month), (hits, visitors))| {
+            vec![
+                article_id.into(),
+                month.into(),
+                hits.into(),
+                visitors.into(),
+            ]
+        })
         .collect();
     MONTHS.upsert(conn, &months)?;
     add_sums(conn, sums)

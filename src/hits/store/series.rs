@@ -14,7 +14,9 @@ use crate::visibility::{is_public, public_of};
 
 use super::counts::{CHUNK, article_days, listed_not_public, pending_within};
 use super::fold::{DAY, MONTH, sums_of};
-use super::log::{Delta, Pending};
+use super::log::Delta;
+use super::pending::pending_of;
+
 use super::ranks::folded_last_of;
 
 /// Whose views a series is of.
@@ -29,7 +31,7 @@ pub enum Of {
 impl Of {
     fn pending(self, conn: &mut Conn, now: Timestamp) -> QueryResult<HashMap<i64, Delta>> {
         match self {
-            Self::Article(id) => Ok(Pending::read(conn)?.of(&[id])),
+            Self::Article(id) => pending_of(conn, &[id]),
             Self::Section(id) => pending_within(conn, id, now),
         }
     }

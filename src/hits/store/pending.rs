@@ -1,0 +1,252 @@
+//! What is on disk and not yet folded into the ledger, put together by article.
+//!
+//! It is kept from one read to the next: whoever reads counts adds what has been appended since, and takes
+//! in nothing twice. What was folded in, each snapshot of the database tells itself, so that a count is
+//! never without hits that were answered before, nor has any twice.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+
+use diesel::backend::Backend;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Untyped};
+
+use crate::db::Conn;
+use crate::db::schema::{hit_log, hit_parts};
+use crate::each;
+
+use super::counts::CHUNK;
+use super::log::{Delta, Row, decode};
+
+/// How many rows that this node has appended are kept until somebody reads.
+const MAX_ROWS: usize = 2000;
+
+/// What is pending.
+#[derive(Debug, Default)]
+pub struct Pending {
+    /// How far each node's flushes are in `flushes`.
+    ends: BTreeMap<i64, End>,
+    /// The flushes, put together.
+    flushes: HashMap<i64, Delta>,
+    /// What was taken out of the log to be folded in, by the names of its parts.
+    parts: BTreeMap<i64, Row>,
+}
+
+/// A node's place in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// The last of its flushes that is no longer in the log.
+    pub folded: i64,
+    /// The last of its flushes.
+    pub last: i64,
+}
+
+/// What is pending as it was read last. One process has one database, but for tests: no two databases have
+/// a node in common.
+static LATEST: Mutex<Option<Pending>> = Mutex::new(None);
+
+/// Rows that this node has appended and nobody has read yet, by node and flush.
+static OWN: LazyLock<Mutex<HashMap<(i64, i64), Row>>> = LazyLock::new(Mutex::default);
+
+fn locked<T: Default>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| {
+        // Whoever held it broke in the middle.
+        mutex.clear_poison();
+        let mut guard = poisoned.into_inner();
+        *guard = T::default();
+        guard
+    })
+}
+
+/// Keeps a row that is being appended, which needn't be read by this process then. Nobody looks for a name
+/// that is not in the log, should its flush be undone.
+pub fn keep(node: i64, seq: i64, row: &Row) {
+    let mut own = locked(&OWN);
+    if own.len() >= MAX_ROWS {
+        own.clear();
+    }
+    own.insert((node, seq), Arc::clone(row));
+}
+
+/// What is pending of these articles, as the transaction sees it, or later: it must see one state of the
+/// database, or keep others from folding.
+pub fn pending_of(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Delta>> {
+    with_latest(conn, |pending| pending.of(ids))
+}
+
+/// All that is pending, likewise.
+pub fn pending(conn: &mut Conn) -> QueryResult<BTreeMap<i64, Delta>> {
+    with_latest(conn, Pending::all)
+}
+
+/// What stands in the log alone, and how far it goes.
+pub fn in_log(conn: &mut Conn) -> QueryResult<(BTreeMap<i64, End>, BTreeMap<i64, Delta>)> {
+    with_latest(conn, |pending| {
+        let flushes = pending.flushes.iter();
+        let flushes = flushes.map(|(id, delta)| (*id, delta.clone()));
+        (pending.ends.clone(), flushes.collect())
+    })
+}
+
+fn with_latest<T>(conn: &mut Conn, work: impl FnOnce(&Pending) -> T) -> QueryResult<T> {
+    let ends = ends(conn)?;
+    let parts: Vec<i64> = hit_parts::table.select(hit_parts::id).load(conn)?;
+    let mut latest = locked(&LATEST);
+    let pending = latest.get_or_insert_default();
+    if !pending.has_folded(&ends) {
+        pending.ends.clear();
+        pending.flushes.clear();
+    }
+    pending.follow(conn, &ends)?;
+    pending.take_parts(conn, &parts)?;
+    Ok(work(pending))
+}
+
+impl Pending {
+    /// Whether the same was folded in.
+    fn has_folded(&self, ends: &BTreeMap<i64, End>) -> bool {
+        let folded = |ends: &BTreeMap<i64, End>| -> Vec<(i64, i64)> {
+            ends.iter().map(|(node, end)| (*node, end.folded)).collect()
+        };
+        folded(&self.ends) == folded(ends)
+    }
+
+    /// Adds what has been appended since.
+    fn follow(&mut self, conn: &mut Conn, ends: &BTreeMap<i64, End>) -> QueryResult<()> {
+        for (node, end) in ends {
+            // What was folded in may stand there for a while.
+            let known = self.ends.get(node).map_or(end.folded, |known| known.last);
+            if end.last > known || !self.ends.contains_key(node) {
+                for row in rows(conn, *node, known, end.last)? {
+                    for delta in row.iter() {
+                        merge_into(&mut self.flushes, delta);
+                    }
+                }
+                self.ends.insert(*node, *end);
+            }
+        }
+        Ok(())
+    }
+
+    /// Has these parts and no others.
+    fn take_parts(&mut self, conn: &mut Conn, ids: &[i64]) -> QueryResult<()> {
+        let missing: Vec<i64> = ids
+            .iter()
+            .copied()
+            .filter(|id| !self.parts.contains_key(id))
+            .collect();
+        for chunk in missing.chunks(CHUNK) {
+            let loaded: Vec<(i64, Vec<u8>)> = hit_parts::table
+                .filter(hit_parts::id.eq_any(chunk))
+                .load(conn)?;
+            for (id, payload) in loaded {
+                self.parts.insert(id, Arc::new(decode(&payload)?));
+            }
+        }
+        self.parts.retain(|id, _| ids.contains(id));
+        Ok(())
+    }
+
+    fn of(&self, ids: &[i64]) -> HashMap<i64, Delta> {
+        let mut found = HashMap::new();
+        for id in ids {
+            if let Some(delta) = self.flushes.get(id) {
+                merge_into(&mut found, delta);
+            }
+            for part in self.parts.values() {
+                if let Ok(at) = part.binary_search_by_key(id, |delta| delta.article_id) {
+                    merge_into(&mut found, &part[at]);
+                }
+            }
+        }
+        found
+    }
+
+    fn all(&self) -> BTreeMap<i64, Delta> {
+        let mut merged = self.flushes.clone();
+        for delta in self.parts.values().flat_map(|part| part.iter()) {
+            merge_into(&mut merged, delta);
+        }
+        merged.into_iter().collect()
+    }
+}
+
+fn merge_into(merged: &mut HashMap<i64, Delta>, delta: &Delta) {
+    merged
+        .entry(delta.article_id)
+        .or_insert_with(|| Delta::of(delta.article_id))
+        .merge(delta);
+}
+
+/// The rows of a node after one flush and up to another that are in the log.
+fn rows(conn: &mut Conn, node: i64, after: i64, last: i64) -> QueryResult<Vec<Row>> {
+    let within = hit_log::node
+        .eq(node)
+        .and(hit_log::seq.gt(after))
+        .and(hit_log::seq.le(last));
+    let seqs: Vec<i64> = hit_log::table
+        .filter(within)
+        .select(hit_log::seq)
+        .load(conn)?;
+    let (mut rows, mut missing) = (Vec::with_capacity(seqs.len()), Vec::new());
+    {
+        let mut own = locked(&OWN);
+        for seq in seqs {
+            match own.remove(&(node, seq)) {
+                Some(row) => rows.push(row),
+                None => missing.push(seq),
+            }
+        }
+    }
+    for chunk in missing.chunks(CHUNK) {
+        let payloads: Vec<Vec<u8>> = hit_log::table
+            .filter(hit_log::node.eq(node).and(hit_log::seq.eq_any(chunk)))
+            .select(hit_log::payload)
+            .load(conn)?;
+        for payload in payloads {
+            rows.push(Arc::new(decode(&payload)?));
+        }
+    }
+    Ok(rows)
+}
+
+/// Reads where each node is. (Its flushes that were folded in last may be none: 0.)
+#[derive(Debug, QueryId)]
+struct ReadEnds;
+
+impl Query for ReadEnds {
+    type SqlType = Untyped;
+}
+
+impl<DB: Backend> QueryFragment<DB> for ReadEnds {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        // Each number is found at the end of an index.
+        out.push_sql(
+            "SELECT node, folded, coalesce((SELECT max(seq) FROM hit_log \
+             WHERE hit_log.node = hit_nodes.node), folded) AS last FROM hit_nodes WHERE node <> 0",
+        );
+        Ok(())
+    }
+}
+
+impl<C> RunQueryDsl<C> for ReadEnds {}
+
+#[derive(Debug, QueryableByName)]
+struct EndRow {
+    #[diesel(sql_type = BigInt)]
+    node: i64,
+    #[diesel(sql_type = BigInt)]
+    folded: i64,
+    #[diesel(sql_type = BigInt)]
+    last: i64,
+}
+
+fn ends(conn: &mut Conn) -> QueryResult<BTreeMap<i64, End>> {
+    let rows: Vec<EndRow> = each!(conn, c => ReadEnds.load(c))?;
+    let ends = rows.into_iter().map(|row| {
+        let EndRow { node, folded, last } = row;
+        (node, End { folded, last })
+    });
+    Ok(ends.collect())
+}
