@@ -33,8 +33,10 @@ pub type Visit = (i64, [u8; 16]);
 /// What the writer knows.
 #[derive(Debug, Default)]
 pub struct Memory {
-    /// What of the database was learnt last.
+    /// What was learnt last, where it is known to be so.
     state: Option<State>,
+    /// The change log's last row.
+    generation: i64,
     /// When articles are public: from, and before. None: never.
     articles: HashMap<i64, Option<(Timestamp, Option<Timestamp>)>>,
     slugs: HashMap<String, i64>,
@@ -106,10 +108,9 @@ impl Memory {
             register(conn)?;
             state = store::state(conn, node)?;
         }
-        let generation = before.map_or(0, |before| before.generation);
-        if state.generation != generation {
+        if state.generation != self.generation {
             self.slugs.clear();
-            match changes::articles_since(conn, generation, MAX_CHANGES)? {
+            match changes::articles_since(conn, self.generation, MAX_CHANGES)? {
                 Some(changed) => {
                     for id in changed {
                         self.articles.remove(&id);
@@ -117,6 +118,7 @@ impl Memory {
                 }
                 None => self.articles.clear(),
             }
+            self.generation = state.generation;
         }
         for too_many in [self.articles.len(), self.slugs.len(), self.counts.len()] {
             if too_many > MAX_KNOWN {
@@ -285,8 +287,9 @@ impl Memory {
         }
     }
 
-    /// What became of a flush is not known: neither are the counts.
+    /// What became of a flush is not known: neither are the counts, nor whether this node is known.
     pub fn forget(&mut self) {
+        self.state = None;
         self.counts.clear();
     }
 }
