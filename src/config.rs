@@ -240,7 +240,7 @@ impl Config {
                 "normal" => Ok(HitsSync::Normal),
                 _ => Err("must be full or normal".into()),
             })?,
-            hits_fold: match get.number("LANMU_HITS_FOLD_MS", 10_000, 0..=60_000)? {
+            hits_fold: match get.number("LANMU_HITS_FOLD_MS", 3000, 0..=60_000)? {
                 0 => None,
                 millis => Some(Duration::from_millis(millis)),
             },

@@ -21,7 +21,7 @@
 //! | [`openapi`] | the document |
 //! | [`server`] | middleware order, mounted features, shutdown |
 //! | [`cli`] | the commands |
-//! | [`memory`] | what the allocator is told |
+//! | [`memory`] | what the allocator and SQLite are told of memory |
 //! | [`demo`] | the sample content |
 //!
 //! In a feature: `wire` is the JSON, `handlers` are delivery's operations, `admin` management's,

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::TcpListener;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
@@ -17,8 +17,8 @@ use crate::http::frame::{Routes, fallback, frame};
 use crate::http::mount::Mount;
 use crate::http::params::Params;
 use crate::{
-    api_keys, articles, audit, auth, changes, hits, limits, openapi, previews, sections, site,
-    users, writes,
+    api_keys, articles, audit, auth, changes, hits, limits, memory, openapi, previews, sections,
+    site, users, writes,
 };
 
 /// How long a client may take to send a request's head.
@@ -27,10 +27,16 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const CLOSE_TIME: Duration = Duration::from_secs(2);
 /// How long an idle connection is kept.
 const IDLE_TIME: Duration = Duration::from_secs(30);
+/// When all workers are up, and what they were made of can be given back.
+const SETTLED: Duration = Duration::from_secs(1);
 /// How often hit ids, visits, sessions, signing keys and revisions that are past are deleted.
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 /// When to try again where the database was away.
 const TICK_AGAIN: Duration = Duration::from_secs(2);
+/// How many times as long as folding hits took nothing is folded.
+const FOLD_REST: u32 = 10;
+/// When hits are folded at the latest, unless the settings say later.
+const FOLD_LATEST: Duration = Duration::from_secs(60);
 /// How often the signing keys are read anew.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 
@@ -129,6 +135,8 @@ pub async fn run(
     let ticking = actix_web::rt::spawn(tick(app.clone()));
     let forgetting = actix_web::rt::spawn(app.limits.clone().keep_tidy());
     let tidying = actix_web::rt::spawn(async move {
+        tokio::time::sleep(SETTLED).await;
+        memory::trim();
         let mut revisions = articles::revisions::Retention::default();
         loop {
             tokio::time::sleep(TIDY_EVERY).await;
@@ -178,17 +186,21 @@ async fn tick(app: App) {
     }
 }
 
-/// Folds hits of the log into the ledger.
+/// Folds hits of the log into the ledger. It costs the same for one hit of an article as for a thousand,
+/// so where there is much to fold it is done less often.
 async fn fold(app: App) {
-    let Some(pause) = app.config.hits_fold else {
+    let Some(least) = app.config.hits_fold else {
         return;
     };
+    let mut pause = least;
     loop {
         tokio::time::sleep(pause).await;
+        let began = Instant::now();
         if let Err(error) = app.hits.fold(&app).await {
             tracing::warn!(%error, "hits can't be folded into the ledger: they stay in the log");
             tokio::time::sleep(TICK_AGAIN).await;
         }
+        pause = least.max((began.elapsed() * FOLD_REST).min(FOLD_LATEST));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What counts as a view.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -146,8 +147,10 @@ const MAX_AGENT: usize = 1000;
 impl Viewer {
     /// The viewer behind a request.
     pub fn of(req: &HttpRequest, trusted: &[ipnet::IpNet]) -> Self {
-        let header = |name: HeaderName| req.headers().get(name).and_then(|v| v.to_str().ok());
-        let agent = header(USER_AGENT).unwrap_or_default();
+        let agent = req.headers().get(USER_AGENT);
+        let agent = agent.map_or(Cow::Borrowed(""), |value| {
+            String::from_utf8_lossy(value.as_bytes())
+        });
         let end = agent.char_indices().nth(MAX_AGENT);
         let agent = &agent[..end.map_or(agent.len(), |(at, _)| at)];
         let address = client::address(req, trusted);

@@ -20,8 +20,8 @@ use crate::writes::{Keyed, Owner};
 /// 500 views of public articles in one transaction, answered once they are on disk, with one result
 /// each. `visitor` tells people apart, so that one counts once in the window (30 minutes by default);
 /// a view without it counts by itself. What `hit_id`, `at` and `client` mean is as in
-/// `POST /v1/hits`, but nobody is taken for a bot, and no address has a share: leave out what should
-/// not count. Articles out of the caller's reach are `not_found`. This is traffic, so the audit log
+/// `POST /v1/hits`, but nobody is taken for a bot, and no address has a share of hits: leave out what
+/// should not count. Articles out of the caller's reach are `not_found`. This is traffic, so the audit log
 /// does not tell of it.
 #[utoipa::path(
     tag = "manage hits", operation_id = "recordManagedHits",

@@ -104,7 +104,7 @@ impl Memory {
     ) -> QueryResult<()> {
         let before = self.state;
         let mut state = store::state(conn, node)?;
-        if !before.is_some_and(|before| before.has_nodes_of(&state)) {
+        if !state.is_here() {
             register(conn)?;
             state = store::state(conn, node)?;
         }
@@ -149,7 +149,7 @@ impl Memory {
             let is_missing = self.learn_node(conn, other, folded, last)?;
             is_lost |= is_missing;
             if is_missing && other == BY_HAND {
-                // A reset forgets who was there, too.
+                // A reset has emptied sketches: whoever comes again is new to them.
                 self.visits.clear();
                 self.older_visits.clear();
             }
@@ -287,7 +287,7 @@ impl Memory {
         }
     }
 
-    /// What became of a flush is not known: neither are the counts, nor whether this node is known.
+    /// What became of a flush is not known: neither are the counts, nor what else holds.
     pub fn forget(&mut self) {
         self.state = None;
         self.counts.clear();

@@ -53,8 +53,8 @@ pub struct Engine {
 struct Inner {
     /// What this process is called in the log: random, so that nothing tells two apart that a clock or
     /// a configuration could get wrong.
-    node: i64,
-    /// The number of the last flush.
+    node: AtomicI64,
+    /// The number of the last flush under that name.
     seq: AtomicI64,
     queue: Mutex<Queue>,
     /// Wakes the writer.
@@ -91,6 +91,10 @@ struct Batch {
 }
 
 impl Inner {
+    fn node(&self) -> i64 {
+        self.node.load(Ordering::SeqCst)
+    }
+
     /// Waits for hits. False where none will come any more.
     fn wait(&self) -> bool {
         let mut queue = locked(&self.queue);
@@ -144,7 +148,7 @@ impl Engine {
     pub fn new(limit: usize, registry: &mut Registry) -> Self {
         Self {
             inner: Arc::new(Inner {
-                node: random_id(),
+                node: AtomicI64::new(random_id()),
                 seq: AtomicI64::new(0),
                 queue: Mutex::default(),
                 come: Condvar::new(),
@@ -170,7 +174,8 @@ impl Engine {
         let is_idle = {
             let mut queue = locked(&inner.queue);
             // Whatever the limit, a batch finds its place in an empty queue.
-            if queue.hits > 0 && queue.hits + hits > inner.limit {
+            let is_full = queue.hits > 0 && queue.hits + hits > inner.limit;
+            if is_full || queue.is_closed {
                 drop(queue);
                 inner.metrics.refused.inc_by(hits as u64);
                 return Err(ApiError::Unavailable(RETRY_SECONDS));
@@ -315,8 +320,8 @@ pub async fn tidy(app: &App) -> ApiResult<usize> {
     let mut done = app
         .db
         .write(move |conn| {
-            let seq = inner.seq.load(Ordering::SeqCst);
-            store::keep_alive(conn, inner.node, seq, now)?;
+            let (node, seq) = (inner.node(), inner.seq.load(Ordering::SeqCst));
+            store::keep_alive(conn, node, seq, now)?;
             Ok::<_, ApiError>(store::tidy(conn, zone, window, now)?)
         })
         .await?;

@@ -12,6 +12,7 @@ use crate::db::{Appending, Conn, DbError, dialect};
 use crate::error::ApiError;
 use crate::hits::Recorded;
 use crate::hits::store;
+use crate::http::frame::random_id;
 
 use super::flush::{Flushed, Rules, flush};
 use super::memory::{Memory, Reads};
@@ -58,8 +59,9 @@ impl Writer {
         let mut tries = 0;
         let flushed = loop {
             tries += 1;
+            let may_try = tries < TRIES && began.elapsed() < self.app.config.db_wait;
             match self.try_flush(&mut batch) {
-                Err(error) if is_contention(&error) && tries < TRIES => {}
+                Err(error) if is_contention(&error) && may_try => {}
                 flushed => break flushed,
             }
         };
@@ -103,7 +105,11 @@ impl Writer {
                 Ok(recorded)
             }
             Err(error) => {
-                // What came of it is not known: it may be on disk all the same.
+                if !is_contention(&error) {
+                    // What came of it is not known: it may be on disk all the same, or be there later,
+                    // when those that read flushes in order have gone on.
+                    self.inner.rename();
+                }
                 self.memory.forget();
                 self.good_at = None;
                 Err(error)
@@ -118,13 +124,14 @@ impl Writer {
         }
         let (memory, inner, clock) = (&mut self.memory, &self.inner, &self.app.clock);
         turn.transaction(|conn| {
-            memory.learn(conn, inner.node, |conn| {
+            let node = inner.node();
+            memory.learn(conn, node, |conn| {
                 let seq = inner.seq.load(Ordering::SeqCst);
-                store::keep_alive(conn, inner.node, seq, clock.now())
+                store::keep_alive(conn, node, seq, clock.now())
             })?;
             let flushed = flush(&mut Reads::In(conn), memory, &batch.asks, &rules)?;
             if !flushed.written.deltas.is_empty() {
-                store::append(conn, inner.node, inner.next_seq(), &flushed.written.deltas)?;
+                store::append(conn, node, inner.next_seq(), &flushed.written.deltas)?;
             }
             Ok(flushed)
         })
@@ -154,13 +161,19 @@ impl Writer {
         let inner = &self.inner;
         let is_written = turn.statement(|conn: &mut Conn| {
             let (seq, deltas) = (inner.next_seq(), &flushed.written.deltas);
-            store::append_if(conn, state, inner.node, seq, deltas).map_err(DbError::from)
+            store::append_if(conn, state, inner.node(), seq, deltas).map_err(DbError::from)
         })?;
         Ok(is_written.then_some(flushed))
     }
 }
 
 impl Inner {
+    /// Goes on under another name. Only the writer does so.
+    fn rename(&self) {
+        self.seq.store(0, Ordering::SeqCst);
+        self.node.store(random_id(), Ordering::SeqCst);
+    }
+
     /// The number of the next flush. One that came to nothing is not used again.
     fn next_seq(&self) -> i64 {
         self.seq.fetch_add(1, Ordering::SeqCst) + 1

@@ -13,7 +13,7 @@ use crate::visibility::{SITE, public_of};
 
 use super::fold::{DAY, Ledger, TOTAL, WHOLE, ledger_rows, sums_of, with_visitors};
 use super::log::Delta;
-use super::pending::{pending, pending_of};
+use super::pending::{pending, pending_of, pending_of_now};
 
 use super::series::Of;
 
@@ -83,13 +83,14 @@ pub fn windows_of(
     Ok(windows)
 }
 
-/// All views and those of today of these articles, each present.
+/// All views and those of today of these articles, each present, just as the transaction
+/// sees them.
 pub fn totals(
     conn: &mut Conn,
     ids: &[i64],
     today: NaiveDate,
 ) -> QueryResult<HashMap<i64, (i64, i64)>> {
-    let pending = pending_of(conn, ids)?;
+    let pending = pending_of_now(conn, ids)?;
     let mut totals = HashMap::with_capacity(ids.len());
     for chunk in ids.chunks(CHUNK) {
         let ledgers = ledger_rows(conn, chunk)?;

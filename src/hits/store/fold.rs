@@ -392,7 +392,8 @@ fn write_days(conn: &mut Conn, ids: &[i64], deltas: &[Delta]) -> QueryResult<()>
     let rows: Vec<Vec<Cell>> = rows
         .into_values()
         .map(|(mut row, visitors)| {
-            if !visitors.is_empty() {
+            // What is left of a day whose sketch is gone is its estimate.
+            if !visitors.is_empty() && (row.sketch.is_some() || row.visitors == 0) {
                 let (visitors, sketch) = with_visitors(row.sketch.as_deref(), &visitors)?;
                 row.visitors = visitors;
                 row.sketch = Some(sketch);

@@ -147,33 +147,37 @@ pub fn decode(bytes: &[u8]) -> QueryResult<Vec<Delta>> {
 /// A row's contents, by ascending id.
 pub type Row = Arc<Vec<Delta>>;
 
-/// What a flush depends on besides its hits, as four numbers that change whenever any of it does: the
-/// content, what other nodes have appended, what of that was folded in, and which nodes there are.
+/// What a flush depends on besides its hits, as numbers that change whenever any of it does: the content,
+/// whether others know this node, which others there are, what they have appended, and what of that was
+/// folded in. None of the last two ever goes down for a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
 pub struct State {
     /// The change log's last row.
     #[diesel(sql_type = BigInt)]
     pub generation: i64,
-    /// How many nodes are known.
+    /// 1 where this node is known, else 0.
     #[diesel(sql_type = BigInt)]
-    nodes: i64,
+    here: i64,
+    /// How many others are known.
+    #[diesel(sql_type = BigInt)]
+    others: i64,
     /// The other nodes' flushes that were folded in last, added up.
     #[diesel(sql_type = BigInt)]
     folded: i64,
-    /// The other nodes' last flushes in the log, added up.
+    /// The other nodes' last flushes, added up.
     #[diesel(sql_type = BigInt)]
     appended: i64,
 }
 
 impl State {
-    /// Whether the same nodes are known.
-    pub fn has_nodes_of(&self, other: &Self) -> bool {
-        self.nodes == other.nodes
+    /// Whether others know this node, so that they look for its flushes.
+    pub fn is_here(&self) -> bool {
+        self.here > 0
     }
 
     /// Whether other nodes have counted the same.
     pub fn has_counts_of(&self, other: &Self) -> bool {
-        let counts = |state: &Self| (state.nodes, state.folded, state.appended);
+        let counts = |state: &Self| (state.others, state.folded, state.appended);
         counts(self) == counts(other)
     }
 }
@@ -197,10 +201,14 @@ where
         // Each number is found at the end of an index.
         out.push_sql(
             "SELECT (SELECT coalesce(max(seq), 0) FROM changes) AS generation, \
-             (SELECT count(*) FROM hit_nodes) AS nodes, \
-             CAST(coalesce(sum(folded), 0) AS bigint) AS folded, \
-             CAST(coalesce(sum((SELECT max(seq) FROM hit_log WHERE hit_log.node = hit_nodes.node)), 0) \
-             AS bigint) AS appended FROM hit_nodes WHERE node <> ",
+             (SELECT count(*) FROM hit_nodes WHERE node = ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.node)?;
+        out.push_sql(
+            ") AS here, count(*) AS others, CAST(coalesce(sum(folded), 0) AS bigint) AS folded, \
+             CAST(coalesce(sum(coalesce((SELECT max(seq) FROM hit_log \
+             WHERE hit_log.node = hit_nodes.node), folded)), 0) AS bigint) AS appended \
+             FROM hit_nodes WHERE node <> ",
         );
         out.push_bind_param::<BigInt, _>(&self.node)
     }
@@ -239,8 +247,10 @@ where
         self.read.walk_ast(out.reborrow())?;
         out.push_sql(") AS state WHERE generation = ");
         out.push_bind_param::<BigInt, _>(&self.expected.generation)?;
-        out.push_sql(" AND nodes = ");
-        out.push_bind_param::<BigInt, _>(&self.expected.nodes)?;
+        out.push_sql(" AND here = ");
+        out.push_bind_param::<BigInt, _>(&self.expected.here)?;
+        out.push_sql(" AND others = ");
+        out.push_bind_param::<BigInt, _>(&self.expected.others)?;
         out.push_sql(" AND folded = ");
         out.push_bind_param::<BigInt, _>(&self.expected.folded)?;
         out.push_sql(" AND appended = ");

@@ -19,8 +19,11 @@ use crate::each;
 use super::counts::CHUNK;
 use super::log::{Delta, Row, decode};
 
-/// How many rows that this node has appended are kept until somebody reads.
-const MAX_ROWS: usize = 2000;
+/// Of how many hits rows that this node has appended are kept until somebody reads: each may be of an
+/// article of its own, and takes some 300 bytes then.
+const MAX_HITS: usize = 50_000;
+/// How often a reader looks again where others have read on meanwhile.
+const TRIES: u32 = 3;
 
 /// What is pending.
 #[derive(Debug, Default)]
@@ -46,8 +49,16 @@ pub struct End {
 /// a node in common.
 static LATEST: Mutex<Option<Pending>> = Mutex::new(None);
 
-/// Rows that this node has appended and nobody has read yet, by node and flush.
-static OWN: LazyLock<Mutex<HashMap<(i64, i64), Row>>> = LazyLock::new(Mutex::default);
+/// Rows that this node has appended and nobody has read yet.
+static OWN: LazyLock<Mutex<Own>> = LazyLock::new(Mutex::default);
+
+#[derive(Default)]
+struct Own {
+    /// By node and flush.
+    rows: HashMap<(i64, i64), Row>,
+    /// Of how many articles they are, all told.
+    deltas: usize,
+}
 
 fn locked<T: Default>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| {
@@ -63,89 +74,152 @@ fn locked<T: Default>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// that is not in the log, should its flush be undone.
 pub fn keep(node: i64, seq: i64, row: &Row) {
     let mut own = locked(&OWN);
-    if own.len() >= MAX_ROWS {
-        own.clear();
+    if own.deltas + row.len() > MAX_HITS {
+        *own = Own::default();
     }
-    own.insert((node, seq), Arc::clone(row));
+    own.deltas += row.len();
+    own.rows.insert((node, seq), Arc::clone(row));
 }
 
 /// What is pending of these articles, as the transaction sees it, or later: it must see one state of the
 /// database, or keep others from folding.
 pub fn pending_of(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Delta>> {
-    with_latest(conn, |pending| pending.of(ids))
+    with_latest(conn, false, |pending| pending.of(ids))
 }
 
-/// All that is pending, likewise.
+/// What is pending of these articles, just as the transaction sees it, for whoever adds what comes later.
+pub fn pending_of_now(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Delta>> {
+    with_latest(conn, true, |pending| pending.of(ids))
+}
+
+/// All that is pending, as the transaction sees it, or later.
 pub fn pending(conn: &mut Conn) -> QueryResult<BTreeMap<i64, Delta>> {
-    with_latest(conn, Pending::all)
+    with_latest(conn, false, Pending::all)
 }
 
 /// What stands in the log alone, and how far it goes.
 pub fn in_log(conn: &mut Conn) -> QueryResult<(BTreeMap<i64, End>, BTreeMap<i64, Delta>)> {
-    with_latest(conn, |pending| {
+    with_latest(conn, false, |pending| {
         let flushes = pending.flushes.iter();
         let flushes = flushes.map(|(id, delta)| (*id, delta.clone()));
         (pending.ends.clone(), flushes.collect())
     })
 }
 
-fn with_latest<T>(conn: &mut Conn, work: impl FnOnce(&Pending) -> T) -> QueryResult<T> {
-    let ends = ends(conn)?;
-    let parts: Vec<i64> = hit_parts::table.select(hit_parts::id).load(conn)?;
-    let mut latest = locked(&LATEST);
-    let pending = latest.get_or_insert_default();
-    if !pending.has_folded(&ends) {
-        pending.ends.clear();
-        pending.flushes.clear();
-    }
-    pending.follow(conn, &ends)?;
-    pending.take_parts(conn, &parts)?;
-    Ok(work(pending))
-}
-
-impl Pending {
-    /// Whether the same was folded in.
-    fn has_folded(&self, ends: &BTreeMap<i64, End>) -> bool {
-        let folded = |ends: &BTreeMap<i64, End>| -> Vec<(i64, i64)> {
-            ends.iter().map(|(node, end)| (*node, end.folded)).collect()
+/// Looks at what is pending. Nobody waits for the database meanwhile but the reader itself.
+fn with_latest<T>(
+    conn: &mut Conn,
+    is_exact: bool,
+    look: impl FnOnce(&Pending) -> T,
+) -> QueryResult<T> {
+    let seen = Seen::read(conn)?;
+    for _ in 0..TRIES {
+        let known = locked(&LATEST).as_ref().map(Pending::place);
+        let Some((ends, parts)) = known.filter(|(ends, _)| seen.follows(ends, is_exact)) else {
+            break;
         };
-        folded(&self.ends) == folded(ends)
-    }
-
-    /// Adds what has been appended since.
-    fn follow(&mut self, conn: &mut Conn, ends: &BTreeMap<i64, End>) -> QueryResult<()> {
-        for (node, end) in ends {
-            // What was folded in may stand there for a while.
-            let known = self.ends.get(node).map_or(end.folded, |known| known.last);
-            if end.last > known || !self.ends.contains_key(node) {
-                for row in rows(conn, *node, known, end.last)? {
-                    for delta in row.iter() {
-                        merge_into(&mut self.flushes, delta);
-                    }
-                }
-                self.ends.insert(*node, *end);
+        let more = seen.since(conn, &ends, &parts)?;
+        let mut latest = locked(&LATEST);
+        // Others may have read on meanwhile.
+        if let Some(pending) = latest.as_mut().filter(|pending| pending.ends == ends) {
+            pending.add(more, &seen);
+            if pending.has_parts(&seen.parts) {
+                return Ok(look(pending));
             }
         }
-        Ok(())
+    }
+    let mut pending = Pending::default();
+    let more = seen.since(conn, &BTreeMap::new(), &[])?;
+    pending.add(more, &seen);
+    let found = look(&pending);
+    *locked(&LATEST) = Some(pending);
+    Ok(found)
+}
+
+/// What a snapshot has: how far each node is, and the names of the parts.
+struct Seen {
+    ends: BTreeMap<i64, End>,
+    parts: Vec<i64>,
+}
+
+/// What a snapshot has more.
+#[derive(Default)]
+struct More {
+    rows: Vec<Row>,
+    parts: Vec<(i64, Row)>,
+}
+
+impl Seen {
+    fn read(conn: &mut Conn) -> QueryResult<Self> {
+        let ends = ends(conn)?;
+        let parts = hit_parts::table.select(hit_parts::id).load(conn)?;
+        Ok(Self { ends, parts })
     }
 
-    /// Has these parts and no others.
-    fn take_parts(&mut self, conn: &mut Conn, ids: &[i64]) -> QueryResult<()> {
-        let missing: Vec<i64> = ids
+    /// Whether what goes so far is of the same state of the ledger, and where it is to be exact, goes no
+    /// further.
+    fn follows(&self, known: &BTreeMap<i64, End>, is_exact: bool) -> bool {
+        self.ends.len() == known.len()
+            && self.ends.iter().zip(known).all(|(seen, known)| {
+                (seen.0, seen.1.folded) == (known.0, known.1.folded)
+                    && (!is_exact || known.1.last <= seen.1.last)
+            })
+    }
+
+    /// What stands in the log after these ends, and the parts that are not among these.
+    fn since(
+        &self,
+        conn: &mut Conn,
+        ends: &BTreeMap<i64, End>,
+        parts: &[i64],
+    ) -> QueryResult<More> {
+        let mut more = More::default();
+        for (node, end) in &self.ends {
+            // What was folded in may stand there for a while.
+            let known = ends.get(node).map_or(end.folded, |known| known.last);
+            if end.last > known {
+                more.rows.extend(rows(conn, *node, known, end.last)?);
+            }
+        }
+        let missing: Vec<i64> = self
+            .parts
             .iter()
             .copied()
-            .filter(|id| !self.parts.contains_key(id))
+            .filter(|id| !parts.contains(id))
             .collect();
         for chunk in missing.chunks(CHUNK) {
             let loaded: Vec<(i64, Vec<u8>)> = hit_parts::table
                 .filter(hit_parts::id.eq_any(chunk))
                 .load(conn)?;
             for (id, payload) in loaded {
-                self.parts.insert(id, Arc::new(decode(&payload)?));
+                more.parts.push((id, Arc::new(decode(&payload)?)));
             }
         }
-        self.parts.retain(|id, _| ids.contains(id));
-        Ok(())
+        Ok(more)
+    }
+}
+
+impl Pending {
+    /// How far it goes, and the names of its parts.
+    fn place(&self) -> (BTreeMap<i64, End>, Vec<i64>) {
+        (self.ends.clone(), self.parts.keys().copied().collect())
+    }
+
+    /// Has what the snapshot has, and what came later; but its parts and no others.
+    fn add(&mut self, more: More, seen: &Seen) {
+        for delta in more.rows.iter().flat_map(|row| row.iter()) {
+            merge_into(&mut self.flushes, delta);
+        }
+        for (node, end) in &seen.ends {
+            let known = self.ends.entry(*node).or_insert(*end);
+            known.last = known.last.max(end.last);
+        }
+        self.parts.extend(more.parts);
+        self.parts.retain(|id, _| seen.parts.contains(id));
+    }
+
+    fn has_parts(&self, ids: &[i64]) -> bool {
+        ids.iter().all(|id| self.parts.contains_key(id))
     }
 
     fn of(&self, ids: &[i64]) -> HashMap<i64, Delta> {
@@ -193,8 +267,11 @@ fn rows(conn: &mut Conn, node: i64, after: i64, last: i64) -> QueryResult<Vec<Ro
     {
         let mut own = locked(&OWN);
         for seq in seqs {
-            match own.remove(&(node, seq)) {
-                Some(row) => rows.push(row),
+            match own.rows.remove(&(node, seq)) {
+                Some(row) => {
+                    own.deltas = own.deltas.saturating_sub(row.len());
+                    rows.push(row);
+                }
                 None => missing.push(seq),
             }
         }

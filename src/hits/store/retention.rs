@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use diesel::dsl::min;
 use diesel::prelude::*;
 
 use crate::clock::SiteZone;
@@ -65,8 +66,14 @@ pub fn tidy(
 }
 
 /// Tells that this node is there, and forgets those that have told nothing for a day and have nothing in
-/// the log.
-pub fn keep_alive(conn: &mut Conn, node: i64, folded: i64, now: Timestamp) -> QueryResult<()> {
+/// the log. `seq` is the node's last flush: where it was forgotten itself, only what it has appended since
+/// is not folded in.
+pub fn keep_alive(conn: &mut Conn, node: i64, seq: i64, now: Timestamp) -> QueryResult<()> {
+    let first: Option<i64> = hit_log::table
+        .filter(hit_log::node.eq(node))
+        .select(min(hit_log::seq))
+        .first(conn)?;
+    let folded = first.map_or(seq, |first| first - 1);
     each!(conn, c => diesel::insert_into(hit_nodes::table)
         .values((
             hit_nodes::node.eq(node),

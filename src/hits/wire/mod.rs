@@ -113,7 +113,7 @@ pub struct HitResult {
     /// The article.
     #[schema(minimum = 1)]
     pub article_id: i64,
-    /// `counted`, `duplicate` or `bot`.
+    /// `counted`, `duplicate`, `bot` or `rejected` (the address has sent too many).
     #[schema(max_length = 20)]
     pub result: &'static str,
     /// All views of the article, this one included.
