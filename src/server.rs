@@ -34,7 +34,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(600);
 /// When to try again where the database was away.
 const TICK_AGAIN: Duration = Duration::from_secs(2);
 /// How many times as long as folding hits took nothing is folded.
-const FOLD_REST: u32 = 10;
+const FOLD_REST: u32 = 20;
 /// When hits are folded at the latest, unless the settings say later.
 const FOLD_LATEST: Duration = Duration::from_secs(60);
 /// How often the signing keys are read anew.

@@ -327,3 +327,74 @@ fn ends(conn: &mut Conn) -> QueryResult<BTreeMap<i64, End>> {
     });
     Ok(ends.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends(ends: &[(i64, i64, i64)]) -> BTreeMap<i64, End> {
+        let end = |(node, folded, last): &(i64, i64, i64)| {
+            let (folded, last) = (*folded, *last);
+            (*node, End { folded, last })
+        };
+        ends.iter().map(end).collect()
+    }
+
+    #[test]
+    fn only_what_is_of_the_same_ledger_is_gone_on_from() {
+        let seen = Seen {
+            ends: ends(&[(1, 3, 5), (2, 0, 7)]),
+            parts: Vec::new(),
+        };
+        for (known, follows, follows_exactly) in [
+            (ends(&[(1, 3, 5), (2, 0, 7)]), true, true),
+            (ends(&[(1, 3, 4), (2, 0, 0)]), true, true),
+            // Others have read on: good enough for a reader, counted twice by a writer.
+            (ends(&[(1, 3, 6), (2, 0, 7)]), true, false),
+            // Some was folded in since, or will be.
+            (ends(&[(1, 0, 5), (2, 0, 7)]), false, false),
+            (ends(&[(1, 4, 5), (2, 0, 7)]), false, false),
+            // Another node's.
+            (ends(&[(1, 3, 5)]), false, false),
+            (ends(&[(1, 3, 5), (2, 0, 7), (3, 0, 0)]), false, false),
+            (ends(&[(1, 3, 5), (4, 0, 7)]), false, false),
+        ] {
+            assert_eq!(seen.follows(&known, false), follows, "{known:?}");
+            assert_eq!(seen.follows(&known, true), follows_exactly, "{known:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_added_twice_and_parts_are_the_snapshot_s() {
+        let delta = |id: i64| {
+            let mut delta = Delta::of(id);
+            delta.bot = 1;
+            delta
+        };
+        let row = |ids: &[i64]| -> Row { Arc::new(ids.iter().map(|id| delta(*id)).collect()) };
+        let mut pending = Pending::default();
+        let first = Seen {
+            ends: ends(&[(1, 0, 2)]),
+            parts: vec![8, 9],
+        };
+        let more = More {
+            rows: vec![row(&[1, 2]), row(&[1])],
+            parts: vec![(8, row(&[2])), (9, row(&[3]))],
+        };
+        pending.add(more, &first);
+        let bots = |pending: &Pending| -> Vec<(i64, i64)> {
+            pending.all().iter().map(|(id, d)| (*id, d.bot)).collect()
+        };
+        assert_eq!(bots(&pending), [(1, 2), (2, 2), (3, 1)]);
+        assert_eq!(pending.of(&[2, 4]).len(), 1);
+        // An older snapshot, in which one of the parts was folded in: how far it goes stays.
+        let older = Seen {
+            ends: ends(&[(1, 0, 1)]),
+            parts: vec![9],
+        };
+        pending.add(More::default(), &older);
+        assert_eq!(bots(&pending), [(1, 2), (2, 1), (3, 1)]);
+        assert_eq!(pending.place(), (ends(&[(1, 0, 2)]), vec![9]));
+        assert!(pending.has_parts(&[9]) && !pending.has_parts(&[8, 9]));
+    }
+}
