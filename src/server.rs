@@ -36,7 +36,7 @@ const TICK_AGAIN: Duration = Duration::from_secs(2);
 /// How many times as long as folding hits took nothing is folded.
 const FOLD_REST: u32 = 20;
 /// When hits are folded at the latest, unless the settings say later.
-const FOLD_LATEST: Duration = Duration::from_secs(60);
+const FOLD_LATEST: Duration = Duration::from_secs(5);
 /// How often the signing keys are read anew.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 
@@ -196,11 +196,13 @@ async fn fold(app: App) {
     loop {
         tokio::time::sleep(pause).await;
         let began = Instant::now();
-        if let Err(error) = app.hits.fold(&app).await {
-            tracing::warn!(%error, "hits can't be folded into the ledger: they stay in the log");
-            tokio::time::sleep(TICK_AGAIN).await;
-        }
-        pause = least.max((began.elapsed() * FOLD_REST).min(FOLD_LATEST));
+        pause = match app.hits.fold(&app).await {
+            Ok(_) => least.max((began.elapsed() * FOLD_REST).min(FOLD_LATEST)),
+            Err(error) => {
+                tracing::warn!(%error, "hits can't be folded into the ledger: they stay in the log");
+                least.max(TICK_AGAIN)
+            }
+        };
     }
 }
 

@@ -306,12 +306,14 @@ pub fn listed_not_public(
         .filter(listings::published_at.gt(now))
         .select(listings::article_id)
         .load(conn)?;
-    let mut ids: Vec<i64> = listings::table
-        .filter(listings::section_id.eq(section_id))
+    // Of all sections: SQLite would go through all of one rather than through all that has expired.
+    let expired: Vec<(i64, i64)> = listings::table
         .filter(listings::expires_at.is_not_null())
         .filter(listings::expires_at.assume_not_null().le(now))
-        .select(listings::article_id)
+        .select((listings::section_id, listings::article_id))
         .load(conn)?;
+    let expired = expired.into_iter().filter(|(of, _)| *of == section_id);
+    let mut ids: Vec<i64> = expired.map(|(_, id)| id).collect();
     ids.extend(ahead);
     ids.sort_unstable();
     ids.dedup();
