@@ -47,6 +47,15 @@ struct Judged<'a> {
     visitor: Option<[u8; 16]>,
 }
 
+/// Hits whose articles were looked up.
+struct Found<'a> {
+    judged: Vec<Judged<'a>>,
+    /// The hits' places, in the order of their articles.
+    order: Vec<usize>,
+    /// The articles, in order.
+    ids: Vec<i64>,
+}
+
 impl Rules {
     /// The service's.
     pub fn of(app: &App) -> Self {
@@ -69,7 +78,11 @@ pub fn flush(
     // Taken here: whoever waits has waited for the turn.
     let now = rules.clock.now();
     let today = rules.zone.day(now);
-    let (mut judged, order) = found(reads, memory, asks, now)?;
+    let Found {
+        mut judged,
+        order,
+        mut ids,
+    } = found(reads, memory, asks, now)?;
     judge_alone(&mut judged, asks, now);
     let salts = identify(reads, memory, asks, &mut judged, today)?;
     judge_hit_ids(reads, &mut judged, now)?;
@@ -81,8 +94,6 @@ pub fn flush(
     };
     counting.judge_visits(reads, memory, &mut judged)?;
     let (deltas, visits) = counting.add_up(memory, &judged, &order);
-    let mut ids: Vec<i64> = order.iter().map(|at| judged[*at].article_id).collect();
-    ids.dedup();
     ids.retain(|id| memory.is_public(*id, now));
     memory.count_up(reads, &ids, today)?;
     let recorded = told(memory, asks, &judged, &deltas, today);
@@ -96,14 +107,13 @@ pub fn flush(
     })
 }
 
-/// Which articles hits are of, and whether these are public; and the hits' places in the order of
-/// their articles.
+/// Which articles hits are of, and whether these are public.
 fn found<'a>(
     reads: &mut Reads<'_>,
     memory: &mut Memory,
     asks: &'a [Ask],
     now: Timestamp,
-) -> QueryResult<(Vec<Judged<'a>>, Vec<usize>)> {
+) -> QueryResult<Found<'a>> {
     let mut judged = Vec::with_capacity(asks.len());
     for (ask, hit) in asks
         .iter()
@@ -133,7 +143,7 @@ fn found<'a>(
             judged.outcome = Some(Outcome::NotFound);
         }
     }
-    Ok((judged, order))
+    Ok(Found { judged, order, ids })
 }
 
 /// What is decided by the hit alone.

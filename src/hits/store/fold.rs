@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::NaiveDate;
 use datasketches::hll::{HllSketch, HllType};
-use diesel::dsl::min;
 use diesel::prelude::*;
 use diesel::result::Error;
 
@@ -21,7 +20,7 @@ use crate::hits::rules::Client;
 use crate::http::frame::random_id;
 
 use super::counts::{CHUNK, first_day, windows_of};
-use super::log::{Delta, encode};
+use super::log::{Delta, encode, first_of};
 use super::pending::{End, in_log};
 
 /// How many articles one transaction folds in: few, since hits wait for it on SQLite.
@@ -513,11 +512,12 @@ pub fn sweep(conn: &mut Conn) -> QueryResult<bool> {
         .select((hit_nodes::node, hit_nodes::folded))
         .load(conn)?;
     for (node, folded) in nodes {
-        let flushes = hit_log::table.filter(hit_log::node.eq(node));
-        let first: Option<i64> = flushes.select(min(hit_log::seq)).first(conn)?;
-        if let Some(first) = first.filter(|first| *first <= folded) {
+        if let Some(first) = first_of(conn, node)?.filter(|first| *first <= folded) {
             let last = folded.min(first.saturating_add(SWEEP - 1));
-            diesel::delete(flushes.filter(hit_log::seq.le(last))).execute(conn)?;
+            let void = hit_log::table
+                .filter(hit_log::node.eq(node))
+                .filter(hit_log::seq.le(last));
+            diesel::delete(void).execute(conn)?;
             return Ok(true);
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
 use diesel::backend::Backend;
+use diesel::dsl::min;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::Error;
@@ -296,6 +297,14 @@ pub fn append(conn: &mut Conn, node: i64, seq: i64, deltas: &Row) -> QueryResult
         .execute(conn)?;
     pending::keep(node, seq, deltas);
     Ok(())
+}
+
+/// A node's first flush that is in the log.
+pub fn first_of(conn: &mut Conn, node: i64) -> QueryResult<Option<i64>> {
+    hit_log::table
+        .filter(hit_log::node.eq(node))
+        .select(min(hit_log::seq))
+        .first(conn)
 }
 
 /// A node's last flushes that are in the log, of all nodes but this.

@@ -27,7 +27,7 @@ const TRIES: u32 = 3;
 
 /// What is pending.
 #[derive(Debug, Default)]
-pub struct Pending {
+struct Pending {
     /// How far each node's flushes are in `flushes`.
     ends: BTreeMap<i64, End>,
     /// The flushes, put together.
@@ -47,7 +47,7 @@ pub struct End {
 
 /// What is pending as it was read last. One process has one database, but for tests: no two databases have
 /// a node in common.
-static LATEST: Mutex<Option<Pending>> = Mutex::new(None);
+static LATEST: LazyLock<Mutex<Pending>> = LazyLock::new(Mutex::default);
 
 /// Rows that this node has appended and nobody has read yet.
 static OWN: LazyLock<Mutex<Own>> = LazyLock::new(Mutex::default);
@@ -114,17 +114,17 @@ fn with_latest<T>(
 ) -> QueryResult<T> {
     let seen = Seen::read(conn)?;
     for _ in 0..TRIES {
-        let known = locked(&LATEST).as_ref().map(Pending::place);
-        let Some((ends, parts)) = known.filter(|(ends, _)| seen.follows(ends, is_exact)) else {
+        let (ends, parts) = locked(&LATEST).place();
+        if !seen.follows(&ends, is_exact) {
             break;
-        };
+        }
         let more = seen.since(conn, &ends, &parts)?;
         let mut latest = locked(&LATEST);
         // Others may have read on meanwhile.
-        if let Some(pending) = latest.as_mut().filter(|pending| pending.ends == ends) {
-            pending.add(more, &seen);
-            if pending.has_parts(&seen.parts) {
-                return Ok(look(pending));
+        if latest.ends == ends {
+            latest.add(more, &seen);
+            if latest.has_parts(&seen.parts) {
+                return Ok(look(&latest));
             }
         }
     }
@@ -132,7 +132,7 @@ fn with_latest<T>(
     let more = seen.since(conn, &BTreeMap::new(), &[])?;
     pending.add(more, &seen);
     let found = look(&pending);
-    *locked(&LATEST) = Some(pending);
+    *locked(&LATEST) = pending;
     Ok(found)
 }
 

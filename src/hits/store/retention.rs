@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use diesel::dsl::min;
 use diesel::prelude::*;
 
 use crate::clock::SiteZone;
@@ -17,6 +16,7 @@ use crate::hits::rules::HIT_ID_SECONDS;
 
 use super::counts::{first_day, windows_of};
 use super::fold::{DAY, HOURS, Ledger, Listed, MONTH, Sums, add_sums, ledger_rows, write_ledgers};
+use super::log::first_of;
 use super::series::month_of;
 
 /// How many rows are deleted in one go.
@@ -69,11 +69,7 @@ pub fn tidy(
 /// the log. `seq` is the node's last flush: where it was forgotten itself, only what it has appended since
 /// is not folded in.
 pub fn keep_alive(conn: &mut Conn, node: i64, seq: i64, now: Timestamp) -> QueryResult<()> {
-    let first: Option<i64> = hit_log::table
-        .filter(hit_log::node.eq(node))
-        .select(min(hit_log::seq))
-        .first(conn)?;
-    let folded = first.map_or(seq, |first| first - 1);
+    let folded = first_of(conn, node)?.map_or(seq, |first| first - 1);
     each!(conn, c => diesel::insert_into(hit_nodes::table)
         .values((
             hit_nodes::node.eq(node),
