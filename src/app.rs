@@ -9,12 +9,15 @@ use thiserror::Error;
 use crate::articles::check::Checker;
 use crate::articles::prepare::Renderer;
 use crate::auth::{KeyError, Keys, Passwords};
+use crate::cache::Answers;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::db::{Db, DbError};
 use crate::error::ApiError;
 use crate::hits::Engine;
 use crate::limits::Limits;
+use crate::purges;
+use crate::view::Views;
 
 /// The service's shared parts; cheap to clone.
 #[derive(Clone)]
@@ -35,6 +38,12 @@ pub struct App {
     pub passwords: Passwords,
     /// The hit engine.
     pub hits: Engine,
+    /// Delivery's answers.
+    pub answers: Answers,
+    /// What delivery's reads know of the content.
+    pub views: Views,
+    /// The measures of what caches elsewhere are told.
+    pub purges: purges::Metrics,
     /// What `/metrics` tells.
     pub metrics: Arc<Registry>,
     /// How much one client may ask for.
@@ -83,6 +92,14 @@ impl From<ApiError> for StartError {
 }
 
 impl App {
+    /// The same for the service's own work, which waits longer for the database than requests do.
+    pub fn patient(&self) -> Self {
+        Self {
+            db: self.db.patient(),
+            ..self.clone()
+        }
+    }
+
     /// Reads the list of words, migrates the database, loads the signing key (or makes it on the
     /// first start).
     pub async fn build(config: Config, clock: Clock) -> Result<Self, StartError> {
@@ -104,16 +121,22 @@ impl App {
         let renderer = Renderer::new(config.db_wait);
         let limits = Limits::new(config.rates, &clock);
         let mut metrics = Registry::default();
+        db.register(&mut metrics);
         let hits = Engine::new(config.hits_queue, &mut metrics);
+        let answers = Answers::new(config.cache_bytes, db.content(), &mut metrics);
+        let purges = purges::Metrics::register(&mut metrics);
         Ok(Self {
             config: Arc::new(config),
             db,
+            answers,
+            views: Views::default(),
             clock,
             keys: Arc::new(keys),
             renderer,
             checker: Arc::new(checker),
             passwords: Passwords::new()?,
             hits,
+            purges,
             metrics: Arc::new(metrics),
             limits,
         })

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::clock::SiteZone;
 use crate::db::{DbSettings, DbUrl, HitsSync};
+use crate::http::keys::KeyHeader;
 
 /// A setting that can't be used: its name and how to mend it, in one line.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -26,10 +27,14 @@ pub struct ConfigError {
 pub struct Config {
     /// `DATABASE_URL`.
     pub database: DbUrl,
+    /// `LANMU_REPLICA_URLS`: streaming replicas of a PostgreSQL that delivery may read from.
+    pub replicas: Vec<DbUrl>,
     /// `LANMU_DB_CONNECTIONS`.
     pub db_connections: u32,
     /// `LANMU_DB_WAIT_MS`.
     pub db_wait: Duration,
+    /// `LANMU_DB_QUEUE`.
+    pub db_queue: usize,
     /// `LANMU_LISTEN`.
     pub listen: SocketAddr,
     /// `LANMU_WORKERS`.
@@ -50,8 +55,10 @@ pub struct Config {
     pub hits_queue: usize,
     /// `LANMU_HITS_SYNC`: when hits are on SQLite's disk.
     pub hits_sync: HitsSync,
-    /// `LANMU_HITS_FOLD_MS`: how often hits of the log are folded into the ledger; `None`: never, by
-    /// this node.
+    /// `LANMU_CACHE_MB`: how many bytes of delivery's answers are kept; 0: none.
+    pub cache_bytes: u64,
+    /// `LANMU_HITS_FOLD_MS`: how long it is at least from one folding of hits to the next; `None`: this
+    /// node never folds.
     pub hits_fold: Option<Duration>,
     /// `LANMU_HITS_DAYS`: how long days are kept before they become months; `None`: for good.
     pub hits_days: Option<i64>,
@@ -71,6 +78,10 @@ pub struct Config {
     pub cache_list: CachePolicy,
     /// `LANMU_CACHE_SECTION`.
     pub cache_section: CachePolicy,
+    /// `LANMU_CDN_KEYS`: how answers carry the keys by which caches elsewhere drop them; `None`: not at all.
+    pub cdn_keys: Option<KeyHeader>,
+    /// `LANMU_PURGE_URLS`: the caches that are told what writes change.
+    pub purge_urls: Vec<Url>,
     /// `LANMU_AUDIT_DAYS`: how long the audit log is kept; `None`: for good.
     pub audit_days: Option<i64>,
     /// `LANMU_TICK_MS`: how often what time has made of articles is written down; `None`: never, by
@@ -195,12 +206,32 @@ impl Config {
                 .as_ref()
                 .map(|url| format!("{url}/articles/{{id}}")),
         };
+        let database = get.parsed("DATABASE_URL", "sqlite://data/lanmu.db", |text| {
+            DbUrl::parse(text).map_err(|e| e.to_string())
+        })?;
+        let cdn_keys = get.parsed("LANMU_CDN_KEYS", "off", |text| match text {
+            "surrogate-key" => Ok(Some(KeyHeader::SurrogateKey)),
+            "cache-tag" => Ok(Some(KeyHeader::CacheTag)),
+            "off" => Ok(None),
+            _ => Err("must be surrogate-key, cache-tag or off".into()),
+        })?;
+        let purge_urls = get.list("LANMU_PURGE_URLS", purge_url)?;
+        if cdn_keys.is_none() && !purge_urls.is_empty() {
+            return Err(ConfigError {
+                name: "LANMU_PURGE_URLS",
+                problem: "needs LANMU_CDN_KEYS, which says how answers carry what is purged: \
+                          set it to surrogate-key or cache-tag"
+                    .into(),
+            });
+        }
         Ok(Self {
-            database: get.parsed("DATABASE_URL", "sqlite://data/lanmu.db", |text| {
-                DbUrl::parse(text).map_err(|e| e.to_string())
-            })?,
+            cdn_keys,
+            purge_urls,
+            replicas: get.replicas(&database)?,
+            database,
             db_connections: get.number("LANMU_DB_CONNECTIONS", 8, 1..=500)?,
             db_wait: Duration::from_millis(get.number("LANMU_DB_WAIT_MS", 3000, 10..=60_000)?),
+            db_queue: get.number("LANMU_DB_QUEUE", 1000, 0..=100_000)?,
             listen: get.parsed("LANMU_LISTEN", "127.0.0.1:8080", |text| {
                 text.parse()
                     .map_err(|_| "is no address and port: write e.g. 127.0.0.1:8080".into())
@@ -240,6 +271,7 @@ impl Config {
                 "normal" => Ok(HitsSync::Normal),
                 _ => Err("must be full or normal".into()),
             })?,
+            cache_bytes: get.number("LANMU_CACHE_MB", 64, 0..=1_000_000)? << 20,
             hits_fold: match get.number("LANMU_HITS_FOLD_MS", 3000, 0..=60_000)? {
                 0 => None,
                 millis => Some(Duration::from_millis(millis)),
@@ -293,8 +325,11 @@ impl Config {
     pub fn db(&self) -> DbSettings {
         DbSettings {
             url: self.database.clone(),
+            replicas: self.replicas.clone(),
             pool_size: self.db_connections,
             wait: self.db_wait,
+            queue: self.db_queue,
+            names_purges: !self.purge_urls.is_empty(),
         }
     }
 }
@@ -381,6 +416,27 @@ impl Lookup<'_> {
         items
             .map(|item| parse(item).map_err(|problem| ConfigError { name, problem }))
             .collect()
+    }
+
+    fn replicas(&self, database: &DbUrl) -> Result<Vec<DbUrl>, ConfigError> {
+        let name = "LANMU_REPLICA_URLS";
+        let replicas = self.list(name, |item| match DbUrl::parse(item) {
+            Ok(url @ DbUrl::Postgres(_)) => Ok(url),
+            // What was written may have a password in it.
+            _ => Err(
+                "has an item that is no postgres://USER:PASSWORD@HOST/NAME: write one for each \
+                      replica, separated by commas"
+                    .into(),
+            ),
+        })?;
+        match database {
+            DbUrl::Sqlite(_) if !replicas.is_empty() => Err(ConfigError {
+                name,
+                problem: "is for PostgreSQL, but DATABASE_URL names an SQLite file: leave it out"
+                    .into(),
+            }),
+            _ => Ok(replicas),
+        }
     }
 
     fn url(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
@@ -487,6 +543,18 @@ fn article_template(template: String) -> Result<String, ConfigError> {
     }
 }
 
+/// `http://`, since no TLS client is built in.
+fn purge_url(item: &str) -> Result<Url, String> {
+    let wrong = |problem: &str| Err(format!("has {item:?}, which {problem}"));
+    match Url::parse(item) {
+        Ok(url) if url.scheme() == "https" => wrong(
+            "needs TLS: name a proxy on this machine or in its network, as http://127.0.0.1:6081/",
+        ),
+        Ok(url) if is_web(&url) && url.query().is_none() && url.fragment().is_none() => Ok(url),
+        _ => wrong("is no web address without account or query: write e.g. http://127.0.0.1:6081/"),
+    }
+}
+
 fn origin(item: &str) -> Result<String, String> {
     let wrong = || {
         format!(
@@ -531,6 +599,10 @@ mod tests {
     fn a_wrong_setting_is_named_with_its_mend() {
         for (name, value) in [
             ("DATABASE_URL", "mysql://x"),
+            ("LANMU_REPLICA_URLS", "mysql://x"),
+            ("LANMU_REPLICA_URLS", "postgres://a/lanmu,b/lanmu"),
+            // The database is SQLite.
+            ("LANMU_REPLICA_URLS", "postgres://a/lanmu"),
             ("LANMU_LISTEN", "8080"),
             ("LANMU_TIME_ZONE", "Mars/Base"),
             ("LANMU_LOCALE", "not a tag"),
@@ -561,10 +633,54 @@ mod tests {
             ("LANMU_PREVIEW_URL", "https://x.example/preview"),
             ("LANMU_PREVIEW_URL", "/preview/{token}"),
             ("LANMU_LOG_FORMAT", "xml"),
+            ("LANMU_CDN_KEYS", "on"),
+            ("LANMU_PURGE_URLS", "127.0.0.1:6081"),
+            ("LANMU_PURGE_URLS", "https://cdn.example/purge"),
+            ("LANMU_PURGE_URLS", "http://user:word@cdn.example/"),
+            // Without the keys that it is to name.
+            ("LANMU_PURGE_URLS", "http://127.0.0.1:6081/"),
         ] {
             let error = with(name, value).expect_err(value);
             assert_eq!(error.name, name);
             assert!(!error.to_string().contains('\n'));
+        }
+    }
+
+    #[test]
+    fn replicas_are_of_postgresql_and_keep_their_passwords() {
+        let with = |database: &'static str, replicas: &'static str| {
+            Config::from_lookup(&|asked| match asked {
+                "DATABASE_URL" => Some(database.to_owned()),
+                "LANMU_REPLICA_URLS" => Some(replicas.to_owned()),
+                _ => None,
+            })
+        };
+        let two = "postgres://u:secret@a/lanmu, postgresql://u:secret@b/lanmu";
+        let config = with("postgres://primary/lanmu", two).expect("valid");
+        let shown = format!("{:?}", config.replicas);
+        assert_eq!(shown, "[postgres://…@a/lanmu, postgres://…@b/lanmu]");
+        for (database, replicas, sign) in [
+            ("sqlite://x.db", two, "SQLite"),
+            (
+                "postgres://primary/lanmu",
+                "u:secret@a/lanmu",
+                "no postgres://",
+            ),
+            (
+                "postgres://primary/lanmu",
+                "sqlite://secret",
+                "no postgres://",
+            ),
+        ] {
+            let error = with(database, replicas).expect_err(replicas).to_string();
+            assert!(
+                error.starts_with("LANMU_REPLICA_URLS ") && error.contains(sign),
+                "{error}"
+            );
+            assert!(
+                !error.contains("secret") && !error.contains('\n'),
+                "{error}"
+            );
         }
     }
 

@@ -5,6 +5,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -233,7 +234,7 @@ pub struct Problem {
 }
 
 /// A request that can't be answered as asked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum ApiError {
     /// An error with its detail.
     Plain(Code, String),
@@ -249,6 +250,8 @@ pub enum ApiError {
     Moved(String),
     /// Another error, with what caches may do with it.
     Cacheable(Box<ApiError>, String),
+    /// Another one, with the header of its keys.
+    Keyed(Box<(ApiError, HeaderName, HeaderValue)>),
     /// A fault of the service; the text is for the log.
     Internal(String),
 }
@@ -288,6 +291,7 @@ impl ApiError {
             Self::RateLimited(_) => Code::RateLimited,
             Self::Unavailable(_) => Code::Unavailable,
             Self::Cacheable(error, _) => error.code(),
+            Self::Keyed(keyed) => keyed.0.code(),
             Self::Moved(_) | Self::Internal(_) => Code::Internal,
         }
     }
@@ -304,6 +308,7 @@ impl ApiError {
             Self::RateLimited(seconds) => format!("try again in {seconds} s"),
             Self::Unavailable(_) => "try again shortly".to_owned(),
             Self::Cacheable(error, _) => error.detail(),
+            Self::Keyed(keyed) => keyed.0.detail(),
             Self::Moved(place) => format!("moved to {place}"),
             Self::Internal(_) => {
                 "the cause is in the service's log under this request id".to_owned()
@@ -335,6 +340,12 @@ impl ApiError {
             set(&mut answer, "cache-control", cache_control);
             return answer;
         }
+        if let Self::Keyed(keyed) = self {
+            let (error, name, value) = keyed.as_ref();
+            let mut answer = error.answer(request_id);
+            answer.headers_mut().insert(name.clone(), value.clone());
+            return answer;
+        }
         if let Self::Moved(place) = self {
             return HttpResponse::PermanentRedirect()
                 .insert_header(("location", place.as_str()))
@@ -364,7 +375,6 @@ impl ApiError {
 }
 
 fn set(answer: &mut HttpResponse, name: &'static str, value: &str) {
-    use actix_web::http::header::{HeaderName, HeaderValue};
     if let Ok(value) = HeaderValue::from_str(value) {
         answer
             .headers_mut()
@@ -387,6 +397,7 @@ impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         match self {
             Self::Moved(_) => StatusCode::PERMANENT_REDIRECT,
+            Self::Keyed(keyed) => keyed.0.status_code(),
             other => other.code().status(),
         }
     }

@@ -15,6 +15,7 @@
 //! | [`slugs`] | free slugs and old slugs |
 //! | [`writes`] | safe writes: versions, dry runs, `Idempotency-Key` |
 //! | [`changes`] | the change log, and what followers read of it |
+//! | [`purges`] | caches elsewhere are told what writes change |
 //! | [`limits`] | how much one client may ask for |
 //! | [`sections`], [`articles`], [`previews`], [`hits`], [`site`] | the features of the site |
 //! | [`auth`], [`users`], [`api_keys`], [`audit`] | who is calling, who may do what, who did what |
@@ -34,6 +35,7 @@ pub mod app;
 pub mod articles;
 pub mod audit;
 pub mod auth;
+pub mod cache;
 pub mod changes;
 pub mod cli;
 pub mod clock;
@@ -47,6 +49,7 @@ pub mod limits;
 pub mod memory;
 pub mod openapi;
 pub mod previews;
+pub mod purges;
 pub mod secrets;
 pub mod sections;
 pub mod server;
@@ -54,5 +57,6 @@ pub mod site;
 pub mod slugs;
 pub mod telemetry;
 pub mod users;
+pub mod view;
 pub mod visibility;
 pub mod writes;

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::net::TcpListener;
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
@@ -17,8 +17,8 @@ use crate::http::frame::{Routes, fallback, frame};
 use crate::http::mount::Mount;
 use crate::http::params::Params;
 use crate::{
-    api_keys, articles, audit, auth, changes, hits, limits, memory, openapi, previews, sections,
-    site, users, writes,
+    api_keys, articles, audit, auth, cache, changes, hits, limits, memory, openapi, previews,
+    purges, sections, site, users, writes,
 };
 
 /// How long a client may take to send a request's head.
@@ -36,7 +36,7 @@ const TICK_AGAIN: Duration = Duration::from_secs(2);
 /// How many times as long as folding hits took nothing is folded.
 const FOLD_REST: u32 = 20;
 /// When hits are folded at the latest, unless the settings say later.
-const FOLD_LATEST: Duration = Duration::from_secs(5);
+const FOLD_LATEST: Duration = Duration::from_secs(20);
 /// How often the signing keys are read anew.
 const KEYS_EVERY: Duration = Duration::from_secs(10);
 
@@ -130,7 +130,10 @@ pub async fn run(
     .run();
 
     let counting = actix_web::rt::spawn(app.hits.clone().run(app.clone()));
+    let app = app.patient();
     let folding = actix_web::rt::spawn(fold(app.clone()));
+    let watching = actix_web::rt::spawn(cache::watch(app.clone()));
+    let purging = actix_web::rt::spawn(purges::run(app.clone()));
     let learning = actix_web::rt::spawn(learn_keys(app.clone()));
     let ticking = actix_web::rt::spawn(tick(app.clone()));
     let forgetting = actix_web::rt::spawn(app.limits.clone().keep_tidy());
@@ -164,10 +167,12 @@ pub async fn run(
     learning.abort();
     forgetting.abort();
     folding.abort();
+    watching.abort();
     handle.stop(true).await;
     let served = server.await.map_err(std::io::Error::other)?;
     // Only now: what was in flight has been written and answered.
     counting.abort();
+    purging.abort();
     served
 }
 
@@ -195,9 +200,8 @@ async fn fold(app: App) {
     let mut pause = least;
     loop {
         tokio::time::sleep(pause).await;
-        let began = Instant::now();
         pause = match app.hits.fold(&app).await {
-            Ok(_) => least.max((began.elapsed() * FOLD_REST).min(FOLD_LATEST)),
+            Ok(folded) => least.max((folded.took * FOLD_REST).min(FOLD_LATEST)),
             Err(error) => {
                 tracing::warn!(%error, "hits can't be folded into the ledger: they stay in the log");
                 least.max(TICK_AGAIN)

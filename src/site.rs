@@ -6,13 +6,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::articles;
+use crate::articles::lists::Filter;
 use crate::error::{ApiError, ApiResult};
-use crate::hits;
-use crate::http::answer::{Delivery, revalidated};
+use crate::http::answer::{CountPlace, Delivery};
 use crate::http::mount::Mount;
 use crate::http::params::Params;
-use crate::sections;
 use crate::visibility::{SITE, deliver};
 
 /// Mounts `/v1/site` and the health checks.
@@ -50,8 +48,8 @@ pub struct SiteInfo {
     #[schema(minimum = 0)]
     pub section_count: i64,
     /// All views of public articles.
-    #[schema(minimum = 0, maximum = 9007199254740991_i64)]
-    pub hit_count: i64,
+    #[schema(value_type = i64, minimum = 0, maximum = 9007199254740991_i64)]
+    pub hit_count: CountPlace,
 }
 
 /// Read about the site
@@ -64,22 +62,21 @@ pub struct SiteInfo {
 #[get("/v1/site")]
 async fn site(app: Data<App>, req: HttpRequest, _: Params<()>) -> ApiResult<HttpResponse> {
     let site = app.config.site.clone();
-    let answer = deliver(&app, &req, app.config.cache_section, move |conn, now| {
-        let tree = sections::store::tree(conn)?;
-        let counts = articles::store::counts(conn, &[SITE], now)?;
-        let shown = tree.rows().iter().filter(|row| row.shown).count();
-        Delivery::json(&SiteInfo {
-            name: site.name,
-            home_name: site.home_name,
-            locale: site.locale,
+    deliver(&app, &req, app.config.cache_section, move |conn, view| {
+        let shown = view.tree().rows().iter().filter(|row| row.shown).count();
+        let info = SiteInfo {
+            name: site.name.clone(),
+            home_name: site.home_name.clone(),
+            locale: site.locale.clone(),
             time_zone: site.zone.0.name().to_owned(),
-            home_url: site.url,
-            article_count: counts.get(&SITE).map_or(0, |count| count.articles),
+            home_url: site.url.clone(),
+            article_count: view.total(conn, &Filter::default())?,
             section_count: i64::try_from(shown).unwrap_or(i64::MAX),
-            hit_count: hits::site_total(conn, now)?,
-        })
-    });
-    Ok(revalidated(answer.await?))
+            hit_count: CountPlace { article_id: SITE },
+        };
+        Ok(Delivery::json(&info)?.with_counts(true))
+    })
+    .await
 }
 
 /// How the service is.

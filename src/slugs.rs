@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use crate::db::schema::{articles, old_slugs, sections};
-use crate::db::{Conn, Timestamp};
+use crate::db::{Conn, Timestamp, purges};
+use crate::http::keys::Key;
 use crate::http::reference::{Ref, Slug};
 
 /// A kind of resource with slugs of its own.
@@ -24,6 +25,14 @@ impl Resource {
         match self {
             Self::Article => "article",
             Self::Section => "section",
+        }
+    }
+
+    /// The key of one in answers.
+    pub fn key(self, id: i64) -> Key {
+        match self {
+            Self::Article => Key::Article(id),
+            Self::Section => Key::Section(id),
         }
     }
 }
@@ -147,9 +156,13 @@ pub fn retire(
     Ok(())
 }
 
-/// Notes that a live resource has this slug now: it leads nowhere else any more.
+/// Notes that a live resource has this slug now: it leads nowhere else any more. Caches elsewhere may have
+/// been led by it, also where what has it now is not public.
 pub fn claim(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<()> {
-    diesel::delete(old_slugs::table.find((resource.name(), slug.as_str()))).execute(conn)?;
+    let led_to: Vec<i64> = diesel::delete(old_slugs::table.find((resource.name(), slug.as_str())))
+        .returning(old_slugs::target_id)
+        .load(conn)?;
+    purges::name(led_to.iter().flat_map(|id| [resource.key(*id), Key::SITE]));
     Ok(())
 }
 

@@ -4,16 +4,24 @@
 //! rows exist only for articles that are published or scheduled in a section that is shown
 //! (`articles::store` keeps that right); time decides the rest.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse};
 use diesel::dsl::{auto_type, min};
 use diesel::prelude::*;
 
 use crate::app::App;
+use crate::cache::{Kept, Said, answer};
+use crate::clock::SiteZone;
 use crate::config::CachePolicy;
 use crate::db::schema::listings;
-use crate::db::{Conn, Timestamp, dialect};
+use crate::db::{Conn, Source, Timestamp, among, dialect};
 use crate::error::{ApiError, ApiResult};
-use crate::http::answer::{Delivery, cache_control};
+use crate::hits;
+use crate::http::answer::{Delivery, Prepared, REVALIDATE};
+use crate::http::keys::KeyHeader;
+use crate::view::View;
 
 /// The listing's article is public at this instant: published, and not expired.
 #[auto_type(no_type_alias)]
@@ -57,7 +65,7 @@ pub fn times_of(
     for chunk in ids.chunks(MAX_IDS) {
         let rows: Vec<(i64, Timestamp, Option<Timestamp>)> = listings::table
             .filter(listings::section_id.eq(section_id))
-            .filter(listings::article_id.eq_any(chunk))
+            .filter(among(listings::article_id, chunk))
             .select((
                 listings::article_id,
                 listings::published_at,
@@ -67,6 +75,32 @@ pub fn times_of(
         times.extend(rows);
     }
     Ok(times)
+}
+
+/// The articles that are listed in these sections and not public at this instant, with the section first:
+/// few, for they are what is scheduled, and what has expired just now.
+pub fn listed_not_public(
+    conn: &mut Conn,
+    section_ids: &[i64],
+    now: Timestamp,
+) -> QueryResult<Vec<(i64, i64)>> {
+    let pair = (listings::section_id, listings::article_id);
+    let mut found: Vec<(i64, i64)> = listings::table
+        .filter(among(listings::section_id, section_ids))
+        .filter(listings::published_at.gt(now))
+        .select(pair)
+        .load(conn)?;
+    // Of all sections: SQLite would go through all of one rather than through all that has expired.
+    let expired: Vec<(i64, i64)> = listings::table
+        .filter(listings::expires_at.is_not_null())
+        .filter(listings::expires_at.assume_not_null().le(now))
+        .select(pair)
+        .load(conn)?;
+    let wanted: HashSet<i64> = section_ids.iter().copied().collect();
+    found.extend(expired.into_iter().filter(|(of, _)| wanted.contains(of)));
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
 }
 
 /// How many ids one statement names.
@@ -99,8 +133,16 @@ pub fn next_edge(conn: &mut Conn, now: Timestamp) -> QueryResult<Option<Timestam
     Ok([publish, expire, unpin].into_iter().flatten().min())
 }
 
-/// Answers a delivery read: `work` runs in one snapshot, and what it gives, 404 included, is
-/// cacheable until the next edge.
+/// What a delivery read does. (Boxed: what is around it would be compiled once for each.)
+type Work = Arc<dyn Fn(&mut Conn, &View) -> ApiResult<Delivery> + Send + Sync>;
+
+/// What a read made: the instant, the next edge, and what it says.
+type Made = (Timestamp, Option<Timestamp>, Said);
+
+/// Answers a delivery read: what `work` gives, 404 included, is kept, here and by caches elsewhere, until
+/// the content changes or the next edge comes. All that `work` reads is of one state of the content; it
+/// may be run twice. Where it leaves places for counts, these are put in each time it is sent, and caches
+/// elsewhere ask about it each time.
 pub async fn deliver<F>(
     app: &App,
     req: &HttpRequest,
@@ -108,27 +150,133 @@ pub async fn deliver<F>(
     work: F,
 ) -> ApiResult<HttpResponse>
 where
-    F: FnOnce(&mut Conn, Timestamp) -> ApiResult<Delivery> + Send + 'static,
+    F: Fn(&mut Conn, &View) -> ApiResult<Delivery> + Send + Sync + 'static,
 {
-    let clock = app.clock.clone();
-    let (result, edge) = app
-        .db
-        .read(move |conn| {
-            // Taken here: the unit may have waited for its connection.
-            let now = clock.now();
-            let edge = next_edge(conn, now)?;
-            // An answer of 404 or 308 is one, too: only faults of the database end the unit.
-            Ok::<_, ApiError>(match work(conn, now) {
-                Err(error) if !is_answer(&error) => return Err(error),
-                result => (result, edge),
-            })
-        })
-        .await?;
-    let cache_control = cache_control(policy, app.clock.now(), edge);
-    match result {
-        Ok(delivery) => delivery.answer(req.headers(), &cache_control),
-        Err(error @ ApiError::Moved(_)) => Err(error),
-        Err(error) => Err(ApiError::Cacheable(Box::new(error), cache_control)),
+    deliver_kept(app, req, policy, Arc::new(work)).await
+}
+
+async fn deliver_kept(
+    app: &App,
+    req: &HttpRequest,
+    policy: CachePolicy,
+    work: Work,
+) -> ApiResult<HttpResponse> {
+    let keys = app.config.cdn_keys;
+    let make = |epoch| make(app, policy, keys, epoch, work);
+    let kept = app.answers.get_or_make(app, req, make).await?;
+    if !kept.has_places() {
+        return kept.answer(req.headers(), app.clock.now());
+    }
+    let (clock, zone) = (app.clock.clone(), app.config.site.zone);
+    let fill = move |conn: &mut Conn, _| with_counts(conn, &kept.said, zone, clock.now());
+    let fill = || app.db.deliver(Source::Primary, fill);
+    let said = app.answers.gather(req, fill).await?;
+    answer(&said, req.headers(), REVALIDATE)
+}
+
+/// Answers a delivery read that is made of counts: it is made anew for whoever asks, in one snapshot, and
+/// caches elsewhere ask about it each time, so that it needs no keys.
+pub async fn deliver_counted<F>(app: &App, req: &HttpRequest, work: F) -> ApiResult<HttpResponse>
+where
+    F: Fn(&mut Conn, &View) -> ApiResult<Delivery> + Send + Sync + 'static,
+{
+    deliver_anew(app, req, Arc::new(work)).await
+}
+
+async fn deliver_anew(app: &App, req: &HttpRequest, work: Work) -> ApiResult<HttpResponse> {
+    let (clock, views, zone) = (app.clock.clone(), app.views.clone(), app.config.site.zone);
+    let make = move |conn: &mut Conn, generation| {
+        let view = views.open(conn, generation, clock.now())?;
+        let said = said(work(conn, &view), None)?;
+        with_counts(conn, &said, zone, view.now)
+    };
+    let make = || app.db.deliver(Source::Primary, make);
+    let said = app.answers.gather(req, make).await?;
+    answer(&said, req.headers(), REVALIDATE)
+}
+
+/// What an answer says with the counts of now in their places.
+fn with_counts(conn: &mut Conn, said: &Said, zone: SiteZone, now: Timestamp) -> ApiResult<Said> {
+    let said = match said {
+        Ok(said) => said,
+        Err(error) => return Ok(Err(error.clone())),
+    };
+    let ids = || said.places().iter().map(|place| place.article_id);
+    let articles: Vec<i64> = ids().filter(|id| *id != SITE).collect();
+    let counts = hits::counts_of(conn, &articles, zone, now)?;
+    let of_site = match ids().any(|id| id == SITE) {
+        true => hits::site_total(conn, now)?,
+        false => 0,
+    };
+    let filled = said.filled(|id| match id {
+        SITE => Ok(of_site.to_string()),
+        id => serde_json::to_string(&counts.get(&id))
+            .map_err(|error| ApiError::Internal(error.to_string())),
+    });
+    filled.map(Ok)
+}
+
+async fn make(
+    app: &App,
+    policy: CachePolicy,
+    keys: Option<KeyHeader>,
+    epoch: u64,
+    work: Work,
+) -> ApiResult<Kept> {
+    let (made_at, edge, said) = match at_a_glance(app, keys, &work).await {
+        Some(made) => made,
+        None => in_snapshot(app, keys, work).await?,
+    };
+    let article = said.as_ref().ok().and_then(Prepared::article);
+    Ok(Kept {
+        epoch,
+        made_at,
+        // An article changes by its own time alone.
+        edge: article.map_or(edge, |(_, expires_at)| expires_at),
+        policy,
+        keys,
+        said,
+    })
+}
+
+/// Reads by what is known, without a transaction: that takes half as many statements. `None` where the
+/// content has changed meanwhile, or where anything failed: then it is to be read in a snapshot.
+async fn at_a_glance(app: &App, keys: Option<KeyHeader>, work: &Work) -> Option<Made> {
+    let (clock, work) = (app.clock.clone(), Arc::clone(work));
+    // What two of them have may be of two states, whichever comes first.
+    let view = app.views.newest(clock.now())?;
+    if app.db.has_replicas() {
+        return None;
+    }
+    let glance = app.db.glance(move |conn| {
+        // The instant is taken here: the unit may have waited for its connection.
+        let Some(view) = view.at(clock.now()) else {
+            return Ok(None);
+        };
+        let said = said(work(conn, &view), keys)?;
+        let stands = view.is_current(conn)?;
+        Ok::<_, ApiError>(stands.then_some((view.now, view.edge(), said)))
+    });
+    glance.await.ok().flatten()
+}
+
+async fn in_snapshot(app: &App, keys: Option<KeyHeader>, work: Work) -> ApiResult<Made> {
+    let (clock, views) = (app.clock.clone(), app.views.clone());
+    let read = move |conn: &mut Conn, generation| {
+        let view = views.open(conn, generation, clock.now())?;
+        let said = said(work(conn, &view), keys)?;
+        Ok::<_, ApiError>((view.now, view.edge(), said))
+    };
+    app.db.deliver(Source::Any, read).await
+}
+
+/// What is to be kept of an outcome: a 404 or 308 is an answer, too; only faults of the database end the
+/// unit.
+fn said(outcome: ApiResult<Delivery>, keys: Option<KeyHeader>) -> ApiResult<Said> {
+    match outcome {
+        Ok(delivery) => delivery.prepared(keys).map(Ok),
+        Err(error) if is_answer(&error) => Ok(Err(error)),
+        Err(error) => Err(error),
     }
 }
 

@@ -8,18 +8,20 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::clock::SiteZone;
-use crate::db::{Conn, Timestamp};
+use crate::db::Conn;
 use crate::error::{ApiError, ApiResult, FaultCode};
-use crate::http::answer::{Delivery, revalidated};
+use crate::http::answer::Delivery;
+use crate::http::keys::{Key, Keys};
 use crate::http::paging::{Found, Paging, PagingParams, Place, foreign_cursor};
 use crate::http::params::{DayOrInstant, FromParams, Params, Reader};
 use crate::http::reference::Ref;
 use crate::sections::{self, Tree};
-use crate::visibility::deliver;
+use crate::view::View;
+use crate::visibility::{deliver, deliver_counted};
 
 use super::lists::{self, Direction, Filter, Include, Sort};
 use super::resolve_public;
-use super::wire::{Archive, Article, ArticleList, Neighbors, TagList};
+use super::wire::{Archive, Article, ArticleList, ArticleSummary, Neighbors, TagList};
 
 /// What articles are filtered by.
 #[derive(Debug, IntoParams)]
@@ -116,7 +118,7 @@ impl FromParams for FilterQuery {
         };
         Self {
             section: sections::read_reference(reader, "section"),
-            subsections: reader.boolean("subsections").unwrap_or(true),
+            subsections: reader.boolean_or("subsections", true),
             from: reader.day_or_instant("published_from"),
             to: reader.day_or_instant("published_to"),
             filter,
@@ -126,12 +128,12 @@ impl FromParams for FilterQuery {
 
 impl FilterQuery {
     /// The filter in the site's zone, without its section.
-    pub fn filter(self, zone: SiteZone) -> Filter {
+    pub fn filter(&self, zone: SiteZone) -> Filter {
         Filter {
             direct: self.section.is_some() && !self.subsections,
             published_from: self.from.map(|bound| bound.lower(zone)),
             published_before: self.to.map(|bound| bound.upper(zone)),
-            ..self.filter
+            ..self.filter.clone()
         }
     }
 }
@@ -188,7 +190,7 @@ impl FromParams for ListQuery {
             Some(_) => Sort::SectionOrder,
             None => Sort::PublishedAt(Direction::Descending),
         };
-        let sort = reader.choice("sort", Sort::CHOICES).unwrap_or(default);
+        let sort = reader.choice_or("sort", Sort::CHOICES, default);
         if sort == Sort::SectionOrder && filter.section.is_none() {
             reader.fault(
                 "sort",
@@ -221,29 +223,31 @@ pub async fn list(
 ) -> ApiResult<HttpResponse> {
     let (query, site) = (query.0, app.config.site.clone());
     let policy = app.config.cache_list;
-    let with_hits = query.include.hits || query.sort.is_by_views();
-    let answer = deliver(&app, &req, policy, move |conn, now| {
-        let tree = sections::store::tree(conn)?;
+    let by_views = query.sort.is_by_views();
+    let work = move |conn: &mut Conn, view: &View| {
+        let tree = view.tree();
         let section = match &query.filter.section {
-            Some(reference) => Some(sections::shown_filter(conn, &tree, reference)?.id),
+            Some(reference) => Some(sections::shown_filter(conn, tree, reference)?.id),
             None => None,
         };
         let filter = Filter {
             section,
             ..query.filter.filter(site.zone)
         };
-        let at = (site.zone.day(now), now);
+        let at = (site.zone.day(view.now), view);
         let found = lists::page_ids(conn, &filter, query.sort, &query.paging, at)?;
-        let data = lists::summaries(conn, &found.items, &tree, &site, query.include, now)?;
+        let data = lists::summaries(conn, &found.items, tree, &site, query.include)?;
         let (page, link) = query.paging.describe(&found);
-        Ok(Delivery::json(&ArticleList { data, page })?.linked(link))
-    });
-    let answer = answer.await?;
-    Ok(if with_hits {
-        revalidated(answer)
+        let keys = Keys::of_list(section).and(data.iter().flat_map(ArticleSummary::keys));
+        let delivery = Delivery::json(&ArticleList { data, page })?;
+        let delivery = delivery.linked(link).keyed(keys);
+        Ok(delivery.with_counts(query.include.hits))
+    };
+    if by_views {
+        deliver_counted(&app, &req, work).await
     } else {
-        answer
-    })
+        deliver(&app, &req, policy, work).await
+    }
 }
 
 /// What comes with the article.
@@ -290,18 +294,16 @@ pub async fn read(
 ) -> ApiResult<HttpResponse> {
     let (text, raw) = (path.into_inner(), req.query_string().to_owned());
     let (site, include) = (app.config.site.clone(), query.0.include);
-    let answer = deliver(&app, &req, app.config.cache_article, move |conn, now| {
-        let id = resolve_public(conn, &text, "", &raw, now)?;
-        let tree = sections::store::tree(conn)?;
-        let article = lists::article(conn, id, &tree, &site, include.hits, now)?;
-        Ok(Delivery::json(&article)?.modified(article.updated_at))
-    });
-    let answer = answer.await?;
-    Ok(if include.hits {
-        revalidated(answer)
-    } else {
-        answer
-    })
+    let policy = app.config.cache_article;
+    let work = move |conn: &mut Conn, view: &View| {
+        let article = super::read_public(conn, &text, &raw, view, &site, include.hits)?;
+        let delivery = Delivery::json(&article)?
+            .modified(article.updated_at)
+            .of_article(article.id, article.expires_at)
+            .keyed(article.keys());
+        Ok(delivery.with_counts(include.hits))
+    };
+    deliver(&app, &req, policy, work).await
 }
 
 /// Read the articles before and after
@@ -321,17 +323,20 @@ pub async fn neighbors(
 ) -> ApiResult<HttpResponse> {
     let (text, raw) = (path.into_inner(), req.query_string().to_owned());
     let site = app.config.site.clone();
-    deliver(&app, &req, app.config.cache_article, move |conn, now| {
+    deliver(&app, &req, app.config.cache_article, move |conn, view| {
+        let (tree, now) = (view.tree(), view.now);
         let id = resolve_public(conn, &text, "/neighbors", &raw, now)?;
-        let tree = sections::store::tree(conn)?;
-        let (previous, next) = lists::neighbors(conn, id, now)?;
+        let (section, [previous, next]) = lists::neighbors(conn, id, now)?;
         let ids: Vec<i64> = [previous, next].into_iter().flatten().collect();
-        let found = lists::summaries(conn, &ids, &tree, &site, Include::default(), now)?;
+        let found = lists::summaries(conn, &ids, tree, &site, Include::default())?;
         let pick = |wanted: Option<i64>| found.iter().find(|a| Some(a.id) == wanted).cloned();
-        Delivery::json(&Neighbors {
+        let keys = Keys::of_list(Some(section)).and([Key::Article(id)]);
+        let keys = keys.and(found.iter().flat_map(ArticleSummary::keys));
+        let delivery = Delivery::json(&Neighbors {
             previous: pick(previous),
             next: pick(next),
-        })
+        })?;
+        Ok(delivery.keyed(keys))
     })
     .await
 }
@@ -370,13 +375,17 @@ pub async fn related(
 ) -> ApiResult<HttpResponse> {
     let (text, raw) = (path.into_inner(), req.query_string().to_owned());
     let (site, paging) = (app.config.site.clone(), query.0.paging);
-    deliver(&app, &req, app.config.cache_list, move |conn, now| {
+    deliver(&app, &req, app.config.cache_list, move |conn, view| {
+        let (tree, now) = (view.tree(), view.now);
         let id = resolve_public(conn, &text, "/related", &raw, now)?;
-        let tree = sections::store::tree(conn)?;
         let found = cut(lists::related(conn, id, now)?, &paging)?;
-        let data = lists::summaries(conn, &found.items, &tree, &site, Include::default(), now)?;
+        let data = lists::summaries(conn, &found.items, tree, &site, Include::default())?;
         let (page, link) = paging.describe(&found);
-        Ok(Delivery::json(&ArticleList { data, page })?.linked(link))
+        // Whatever is new in the site may share its tags.
+        let keys = Keys::of_list(None).and([Key::Article(id)]);
+        let keys = keys.and(data.iter().flat_map(ArticleSummary::keys));
+        let delivery = Delivery::json(&ArticleList { data, page })?;
+        Ok(delivery.linked(link).keyed(keys))
     })
     .await
 }
@@ -437,16 +446,14 @@ pub async fn qr(
 ) -> ApiResult<HttpResponse> {
     let (text, raw) = (path.into_inner(), req.query_string().to_owned());
     let site = app.config.site.clone();
-    deliver(&app, &req, app.config.cache_article, move |conn, now| {
-        let id = resolve_public(conn, &text, "/qr.svg", &raw, now)?;
+    deliver(&app, &req, app.config.cache_article, move |conn, view| {
+        let id = resolve_public(conn, &text, "/qr.svg", &raw, view.now)?;
         let slug = super::store::slug_of(conn, id)?.unwrap_or_default();
         let address = site
             .article_address(id, &slug)
             .ok_or_else(|| ApiError::not_found("web address: LANMU_SITE_URL is not set"))?;
-        Ok(Delivery::bytes(
-            draw(&address)?.into_bytes(),
-            "image/svg+xml",
-        ))
+        let delivery = Delivery::bytes(draw(&address)?.into_bytes(), "image/svg+xml");
+        Ok(delivery.keyed(Keys::from_iter([Key::Article(id)])))
     })
     .await
 }
@@ -516,12 +523,10 @@ pub async fn archive(
         &app,
         &req,
         app.config.cache_list,
-        move |conn, now: Timestamp| {
-            let tree = sections::store::tree(conn)?;
-            let section = query.0.look_up(conn, &tree)?;
-            Delivery::json(&Archive {
-                data: lists::archive(conn, section, zone, now)?,
-            })
+        move |conn, view: &View| {
+            let section = query.0.look_up(conn, view.tree())?;
+            let data = lists::archive(conn, section, zone, view.now)?;
+            Ok(Delivery::json(&Archive { data })?.keyed(Keys::of_list(section)))
         },
     )
     .await
@@ -540,12 +545,10 @@ pub async fn tags(
     req: HttpRequest,
     query: Params<SectionQuery>,
 ) -> ApiResult<HttpResponse> {
-    deliver(&app, &req, app.config.cache_list, move |conn, now| {
-        let tree = sections::store::tree(conn)?;
-        let section = query.0.look_up(conn, &tree)?;
-        Delivery::json(&TagList {
-            data: lists::tags(conn, section, now)?,
-        })
+    deliver(&app, &req, app.config.cache_list, move |conn, view| {
+        let section = query.0.look_up(conn, view.tree())?;
+        let data = lists::tags(conn, section, view.now)?;
+        Ok(Delivery::json(&TagList { data })?.keyed(Keys::of_list(section)))
     })
     .await
 }

@@ -30,9 +30,10 @@ use crate::http::mount::Mount;
 use crate::http::reference::{Ref, moved};
 use crate::sections::Tree;
 use crate::slugs::{self, Resource, Target};
+use crate::view::View;
 
 use lists::Include;
-use wire::ArticleSummary;
+use wire::{Article, ArticleSummary};
 
 pub use permit::{find_for, within_reach};
 pub use store::{Name, named};
@@ -75,6 +76,26 @@ pub fn resolve_public(
     Ok(target.id)
 }
 
+/// The whole public article that a delivery path names. 404 where there is none; 308 where it was an old
+/// slug.
+pub fn read_public(
+    conn: &mut Conn,
+    text: &str,
+    query: &str,
+    view: &View,
+    site: &Site,
+    with_hits: bool,
+) -> ApiResult<Article> {
+    let missing = || ApiError::not_found("article");
+    let reference = Ref::parse(text).ok_or_else(missing)?;
+    let target = slugs::resolve(conn, Resource::Article, &reference)?.ok_or_else(missing)?;
+    if target.is_old {
+        // 308, or 404 where it isn't public.
+        resolve_public(conn, text, "", query, view.now)?;
+    }
+    lists::article(conn, target.id, view, site, with_hits)?.ok_or_else(missing)
+}
+
 /// The id of the public article that a write path or a parameter names; an old slug serves as well.
 pub fn resolve_public_for_write(conn: &mut Conn, text: &str, now: Timestamp) -> ApiResult<i64> {
     find_public(conn, text, now).map(|target| target.id)
@@ -113,7 +134,7 @@ pub fn newest_in_each(
     let mut wanted: Vec<i64> = ids.values().flatten().copied().collect();
     wanted.sort_unstable();
     wanted.dedup();
-    let found = lists::summaries(conn, &wanted, tree, site, Include::default(), now)?;
+    let found = lists::summaries(conn, &wanted, tree, site, Include::default())?;
     let by_id: HashMap<i64, ArticleSummary> = found.into_iter().map(|a| (a.id, a)).collect();
     let pick = |ids: Vec<i64>| ids.iter().filter_map(|id| by_id.get(id).cloned()).collect();
     Ok(ids

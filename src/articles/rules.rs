@@ -86,6 +86,23 @@ impl Status {
             _ => Self::Published,
         }
     }
+
+    /// Whether the change log has an article of this stored status as one that readers see. What is stored as
+    /// published has been by some clock, if not by this one: another node's, or this node's own of after a
+    /// write came that has waited for its turn since. Nothing tells of it again, so it must not be forgotten;
+    /// who reads the log too early for it waits.
+    pub fn is_told(
+        self,
+        published_at: Option<Timestamp>,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> bool {
+        match self.at(published_at, expires_at, now) {
+            Self::Published => true,
+            Self::Scheduled => self == Self::Published,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Status {

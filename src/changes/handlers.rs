@@ -106,7 +106,7 @@ fn page(
     site: &Site,
     now: Timestamp,
 ) -> ApiResult<ChangeList> {
-    let generation = store::generation(conn)?;
+    let generation = super::generation(conn)?;
     let cursor = match query.cursor {
         None => Cursor {
             after: 0,

@@ -10,7 +10,8 @@ mod handlers;
 mod store;
 pub mod wire;
 
-pub use store::{Visible, articles_since, generation, knows, record};
+pub use crate::db::content::generation;
+pub use store::{Visible, articles_since, knows, record};
 
 use crate::http::mount::Mount;
 

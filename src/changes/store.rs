@@ -1,14 +1,15 @@
 //! Queries of the change log.
 
-use diesel::dsl::{max, sql};
+use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::upsert::excluded;
 
-use crate::db::dialect::MAX_BINDS;
+use crate::db::dialect::{self, MAX_BINDS};
 use crate::db::schema::changes;
-use crate::db::{Conn, Timestamp};
+use crate::db::{Conn, Timestamp, content, purges};
 use crate::each;
+use crate::http::keys::Key;
 use crate::slugs::Resource;
 
 /// What a write made of an article or section for readers.
@@ -62,7 +63,8 @@ const COLUMNS: usize = 5;
 
 /// Moves these to the end of the log, each once, in order. What was public once stays marked so.
 /// Call it in the transaction of the write, which holds the lock of content writers: that makes a
-/// later `seq` the later commit, so that no reader passes over one.
+/// later `seq` the later commit, so that no reader passes over one. Caches elsewhere are told of what
+/// readers see anything of.
 pub fn record(
     conn: &mut Conn,
     resource: Resource,
@@ -72,7 +74,9 @@ pub fn record(
     if entities.is_empty() {
         return Ok(());
     }
-    let last = generation(conn)?;
+    let seen = entities.iter().filter(|(_, seen)| *seen != Visible::Not);
+    purges::name(seen.flat_map(|(id, _)| [resource.key(*id), Key::SITE]));
+    let last = content::generation(conn)?;
     let rows: Vec<NewChange> = (last + 1..)
         .zip(entities)
         .map(|(seq, (entity_id, visible))| NewChange {
@@ -83,6 +87,7 @@ pub fn record(
             at,
         })
         .collect();
+    let seq = rows.last().map_or(last, |row| row.seq);
     let op = || {
         sql::<Text>(
             "CASE WHEN excluded.op = 'none' AND changes.op <> 'none' THEN 'delete' \
@@ -101,13 +106,8 @@ pub fn record(
             ))
             .execute(c))?;
     }
-    Ok(())
-}
-
-/// The newest `seq`: the generation of the content. 0 in an empty log.
-pub fn generation(conn: &mut Conn) -> QueryResult<i64> {
-    let last: Option<i64> = changes::table.select(max(changes::seq)).first(conn)?;
-    Ok(last.unwrap_or(0))
+    content::note_added();
+    dialect::notify(conn, seq)
 }
 
 /// The articles that have changed after this row; `None` where there are more than `limit`.

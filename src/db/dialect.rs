@@ -13,7 +13,7 @@ use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Conn, Timestamp};
+use super::{Conn, DbError, Timestamp};
 
 /// Compiles one body for each concrete connection: for upserts and inserts of many rows, which
 /// `MultiConnection` can't express.
@@ -65,6 +65,8 @@ const WRITER_CACHE_KIB: u32 = 16 * 1024;
 pub enum Kind {
     /// Sees one state of the database from its first statement to its last.
     Read,
+    /// Reads by statements each of which sees the state of its own moment.
+    Glance,
     /// Writes content: one at a time on either database, so that tree moves, slugs and counts
     /// never race.
     Content,
@@ -93,7 +95,7 @@ pub enum Outcome<T, E> {
     /// lock for too long. The connection is good.
     Done(Result<T, E>),
     /// It never began: nothing ran, the work is left where it was and the connection is dead.
-    NotBegun(Error),
+    NotBegun(DbError),
     /// The connection died before the end was confirmed.
     Broken(E),
 }
@@ -114,12 +116,12 @@ where
     match begin(conn, kind, wait) {
         Ok(()) => {}
         Err(error) if is_contention(&error) => return Outcome::Done(Err(error.into())),
-        Err(error) => return Outcome::NotBegun(error),
+        Err(error) => return Outcome::NotBegun(error.into()),
     }
     let Some(work) = work.take() else {
         return Outcome::Broken(Error::NotInTransaction.into());
     };
-    if let Kind::Statement(_) = kind {
+    if let Kind::Glance | Kind::Statement(_) = kind {
         return match work(conn) {
             Ok(value) => Outcome::Done(Ok(value)),
             // What became of it is not known, nor of the connection.
@@ -149,12 +151,12 @@ fn begin(conn: &mut Conn, kind: Kind, wait: Duration) -> QueryResult<()> {
                 Kind::Content | Kind::Hits(HitsSync::Full) | Kind::Statement(HitsSync::Full) => {
                     sqlite.batch_execute("PRAGMA synchronous = FULL")?;
                 }
-                Kind::Read => {}
+                Kind::Read | Kind::Glance => {}
             }
             let sql = match kind {
                 Kind::Read => "BEGIN DEFERRED",
                 Kind::Content | Kind::Upkeep | Kind::Hits(_) => "BEGIN IMMEDIATE",
-                Kind::Statement(_) => return Ok(()),
+                Kind::Glance | Kind::Statement(_) => return Ok(()),
             };
             AnsiTransactionManager::begin_transaction_sql(sqlite, sql)
         }
@@ -163,7 +165,7 @@ fn begin(conn: &mut Conn, kind: Kind, wait: Duration) -> QueryResult<()> {
                 Kind::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
                 Kind::Content | Kind::Upkeep => "BEGIN",
                 Kind::Hits(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
-                Kind::Statement(_) => return Ok(()),
+                Kind::Glance | Kind::Statement(_) => return Ok(()),
             };
             AnsiTransactionManager::begin_transaction_sql(pg, sql)?;
             if matches!(kind, Kind::Content | Kind::Upkeep) {
@@ -297,6 +299,59 @@ pub fn set_up(conn: &mut Conn, read_only: bool, wait: Duration) -> QueryResult<(
              SET idle_in_transaction_session_timeout = '60s'; SET application_name = 'lanmu'; \
              SET client_min_messages = 'warning';"
         )),
+    }
+}
+
+/// The channel of PostgreSQL's on which nodes tell each other how far the change log goes.
+pub const CHANNEL: &str = "lanmu_content";
+
+/// How far the change log goes on a streaming replica of PostgreSQL; `None` where the server is none.
+pub fn replicated_generation(conn: &mut Conn) -> QueryResult<Option<i64>> {
+    #[derive(QueryableByName)]
+    struct Standing {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        generation: i64,
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        is_replica: bool,
+    }
+    let Conn::Pg(pg) = conn else {
+        return Ok(None);
+    };
+    let standing: Standing = diesel::sql_query(
+        "SELECT coalesce(max(seq), 0) AS generation, pg_is_in_recovery() AS is_replica FROM changes",
+    )
+    .get_result(pg)?;
+    Ok(standing.is_replica.then_some(standing.generation))
+}
+
+/// A number that changes whenever another connection, of any process, has written to the SQLite file. It is
+/// in shared memory: to ask for it costs some microseconds.
+pub fn data_version(sqlite: &mut SqliteConnection) -> QueryResult<i64> {
+    #[derive(QueryableByName)]
+    struct Version {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        data_version: i64,
+    }
+    let version: Version = diesel::sql_query("PRAGMA data_version").get_result(sqlite)?;
+    Ok(version.data_version)
+}
+
+/// Tells other nodes of PostgreSQL, once the transaction has been committed, that the change log goes so
+/// far. (All who use one SQLite file see by [`data_version`] that something was written.)
+pub fn notify(conn: &mut Conn, generation: i64) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Pg(pg) => diesel::sql_query(format!("NOTIFY {CHANNEL}, '{generation}'"))
+            .execute(pg)
+            .map(drop),
+    }
+}
+
+/// What makes SQLite use an index, behind a table's name. PostgreSQL knows how many rows there are.
+pub fn by_index(conn: &Conn, index: &str) -> String {
+    match conn {
+        Conn::Sqlite(_) => format!(" INDEXED BY {index}"),
+        Conn::Pg(_) => String::new(),
     }
 }
 

@@ -6,31 +6,47 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::web;
 use diesel::prelude::*;
-use diesel::r2d2::{ManageConnection, Pool};
+use diesel::r2d2::{ManageConnection, NopErrorHandler, Pool};
 use diesel::{PgConnection, SqliteConnection};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Conn;
+use super::content::{self, Content};
 use super::dialect::{self, HitsSync, Kind, MigrationError, Outcome};
+use super::listen::Listener;
+use super::metrics::Metrics;
+use super::plans;
+use super::purges;
+use super::replicas::{Replicas, Tried};
 
 /// How long a node that starts waits for another one that migrates the same SQLite file.
 const MIGRATION_WAIT: Duration = Duration::from_secs(60);
+/// How long the service's own work waits for its turn, at least.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the database is and how many may use it at once.
 #[derive(Clone)]
 pub struct DbSettings {
     /// The database.
     pub url: DbUrl,
+    /// Streaming replicas of it, PostgreSQL's alone.
+    pub replicas: Vec<DbUrl>,
     /// Connections to PostgreSQL, or readers of SQLite (which has one writer besides).
     pub pool_size: u32,
     /// How long a request waits for its turn before it is answered with 503.
     pub wait: Duration,
+    /// How many requests may wait: one more is answered with 503 at once.
+    pub queue: usize,
+    /// Whether writes of content leave the keys of what they change for the caches elsewhere.
+    pub names_purges: bool,
 }
 
 /// A parsed `DATABASE_URL`. Prints without the password.
@@ -91,10 +107,19 @@ impl std::fmt::Debug for DbUrl {
     }
 }
 
+/// Where a delivery read may be run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// On a replica, too, where one has all of the content that this node knows of.
+    Any,
+    /// On the primary alone: what it shows besides content must be up to date.
+    Primary,
+}
+
 /// Why a unit of work couldn't be run.
 #[derive(Debug, Error)]
 pub enum DbError {
-    /// All connections stayed in use for the whole wait.
+    /// All connections stayed in use for the whole wait, or too many wait for one already.
     #[error("no database connection became free in time")]
     Busy,
     /// The database can't be reached, or went away.
@@ -115,6 +140,8 @@ pub enum DbError {
 #[derive(Clone)]
 pub struct Db {
     inner: Arc<Inner>,
+    /// Whether it waits longer than requests do.
+    is_patient: bool,
 }
 
 struct Inner {
@@ -124,41 +151,61 @@ struct Inner {
     /// The fair queue of content writers (on SQLite, of all writers).
     turn: Arc<Semaphore>,
     wait: Duration,
+    queue: usize,
+    names_purges: bool,
+    content: Content,
+    listener: Listener,
+    replicas: Replicas,
+    metrics: Metrics,
 }
 
-struct Lane {
+pub(super) struct Lane {
     pool: Pool<Manager>,
-    permits: Arc<Semaphore>,
+    pub(super) permits: Arc<Semaphore>,
+    /// How long a connection is waited for.
+    wait: Duration,
 }
 
 impl Lane {
     fn new(manager: Manager, size: u32, wait: Duration) -> Self {
-        let pool = Pool::builder()
-            .max_size(size)
-            .min_idle(Some(1))
-            .connection_timeout(wait)
-            .test_on_check_out(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
+        let pool = pool(size).connection_timeout(wait).build_unchecked(manager);
+        Self::of(pool, wait)
+    }
+
+    /// Connections to a replica. Where they can't be had, that is told by whoever asked for one, and tried
+    /// again at least this often.
+    pub(super) fn of_replica(manager: Manager, size: u32, again: Duration, wait: Duration) -> Self {
+        let pool = pool(size)
+            // The pool waits half of this between two tries.
+            .connection_timeout(2 * again)
+            .error_handler(Box::new(NopErrorHandler))
             .build_unchecked(manager);
+        Self::of(pool, wait)
+    }
+
+    fn of(pool: Pool<Manager>, wait: Duration) -> Self {
         Self {
+            permits: Arc::new(Semaphore::new(pool.max_size() as usize)),
             pool,
-            permits: Arc::new(Semaphore::new(size as usize)),
+            wait,
         }
     }
+}
+
+fn pool(size: u32) -> diesel::r2d2::Builder<Manager> {
+    Pool::builder()
+        .max_size(size)
+        .min_idle(Some(1))
+        .test_on_check_out(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
 }
 
 impl Db {
     /// Sets up the pools. Connects to nothing yet.
     pub fn new(settings: &DbSettings) -> Self {
-        let lane = |size, read_only| {
-            let manager = Manager {
-                url: settings.url.clone(),
-                read_only,
-                wait: settings.wait,
-            };
-            Lane::new(manager, size, settings.wait)
-        };
+        let manager = |read_only| Manager::new(&settings.url, read_only, settings.wait);
+        let lane = |size, read_only| Lane::new(manager(read_only), size, settings.wait);
         let (readers, writer) = match settings.url {
             DbUrl::Sqlite(_) => (lane(settings.pool_size, true), Some(lane(1, false))),
             DbUrl::Postgres(_) => (lane(settings.pool_size, false), None),
@@ -168,10 +215,41 @@ impl Db {
             writer,
             turn: Arc::new(Semaphore::new(1)),
             wait: settings.wait,
+            queue: settings.queue,
+            names_purges: settings.names_purges,
+            content: Content::default(),
+            listener: Listener(manager(true)),
+            replicas: Replicas::new(settings),
+            metrics: Metrics::default(),
         };
         Self {
             inner: Arc::new(inner),
+            is_patient: false,
         }
+    }
+
+    /// The same for the service's own work, which must be done however many requests there are: its turn
+    /// comes as theirs does, but it waits for it as long as that takes, within reason.
+    pub fn patient(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            is_patient: true,
+        }
+    }
+
+    /// Adds what there is to tell in `/metrics`.
+    pub fn register(&self, registry: &mut Registry) {
+        self.inner.metrics.register(registry);
+    }
+
+    /// Where others are heard that write to the same database.
+    pub fn listener(&self) -> Listener {
+        self.inner.listener.clone()
+    }
+
+    /// How far the content is that this node knows of.
+    pub fn content(&self) -> &Content {
+        &self.inner.content
     }
 
     /// Connects by itself, outside of the pools, and runs the pending migrations. Returns their
@@ -180,11 +258,7 @@ impl Db {
         if let DbUrl::Sqlite(path) = &settings.url {
             make_file(path)?;
         }
-        let manager = Manager {
-            url: settings.url.clone(),
-            read_only: false,
-            wait: MIGRATION_WAIT,
-        };
+        let manager = Manager::new(&settings.url, false, MIGRATION_WAIT);
         let mut pooled = manager
             .connect()
             .map_err(|e| DbError::Unreachable(e.to_string()))?;
@@ -198,7 +272,64 @@ impl Db {
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        self.run(Kind::Read, work).await
+        let shared = Arc::clone(&self.inner);
+        let work = move |conn: &mut Conn| {
+            shared.look(conn)?;
+            work(conn)
+        };
+        self.run(Kind::Read, work).await.map(|(done, _)| done)
+    }
+
+    /// Whether delivery may read from replicas.
+    pub fn has_replicas(&self) -> bool {
+        !self.inner.replicas.is_empty()
+    }
+
+    /// Runs a unit of reading for delivery: one snapshot, which has all of the content that this node knows
+    /// of. `work` is told how far the change log goes there. It is run anew on the primary where a replica
+    /// fails.
+    pub async fn deliver<T, E, F>(&self, source: Source, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
+        F: Fn(&mut Conn, i64) -> Result<T, E> + Send + Sync + 'static,
+    {
+        let (inner, work) = (&self.inner, Arc::new(work));
+        let turn = match source {
+            Source::Any => inner.replicas.next(),
+            Source::Primary => None,
+        };
+        if let Some(turn) = turn {
+            let work = Arc::clone(&work);
+            let work = move |conn: &mut Conn, generation| work(conn, generation).ok();
+            match turn.read(&inner.content, work).await {
+                Tried::Read(read) => {
+                    inner.metrics.replica.inc();
+                    return Ok(read);
+                }
+                Tried::Behind => drop(inner.metrics.behind.inc()),
+                Tried::Failed | Tried::Away(_) => {}
+            }
+        }
+        inner.metrics.primary.inc();
+        let content = inner.content.clone();
+        let work = move |conn: &mut Conn| {
+            let generation = content.look(conn)?;
+            work(conn, generation)
+        };
+        self.run(Kind::Read, work).await.map(|(done, _)| done)
+    }
+
+    /// Runs statements that read, each of which sees the state of its own moment. Where one fails, for
+    /// whatever reason, the connection is not used again.
+    pub async fn glance<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        self.inner.metrics.primary.inc();
+        self.run(Kind::Glance, work).await.map(|(done, _)| done)
     }
 
     /// Runs a unit of writing content: all of it or nothing, one at a time.
@@ -208,12 +339,18 @@ impl Db {
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        self.run(Kind::Content, work).await
+        let shared = Arc::clone(&self.inner);
+        let work = move |conn: &mut Conn| {
+            shared.look(conn)?;
+            work(conn)
+        };
+        self.run(Kind::Content, work).await.map(|(done, _)| done)
     }
 
     /// Runs a unit of writing as [`Db::write`] does, for what can be made again: should the power fail
-    /// just after, the database may be as it was before.
-    pub async fn upkeep<T, E, F>(&self, work: F) -> Result<T, E>
+    /// just after, the database may be as it was before. Also tells how long it kept others from
+    /// writing.
+    pub async fn upkeep<T, E, F>(&self, work: F) -> Result<(T, Duration), E>
     where
         T: Send + 'static,
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
@@ -228,7 +365,7 @@ impl Db {
         let inner = &self.inner;
         let take = |queue: &Arc<Semaphore>| match Arc::clone(queue).try_acquire_owned() {
             Ok(permit) => Ok(permit),
-            Err(_) => runtime.block_on(inner.acquire(queue)),
+            Err(_) => runtime.block_on(inner.acquire(queue, self.is_patient)),
         };
         let turn = match inner.writer {
             Some(_) => Some(take(&inner.turn)?),
@@ -242,26 +379,37 @@ impl Db {
         })
     }
 
-    async fn run<T, E, F>(&self, kind: Kind, work: F) -> Result<T, E>
+    /// Runs a unit of work, and tells how long that took once it had its turn.
+    async fn run<T, E, F>(&self, kind: Kind, work: F) -> Result<(T, Duration), E>
     where
         T: Send + 'static,
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
         let inner = &self.inner;
-        let turn = if kind != Kind::Read {
-            Some(inner.acquire(&inner.turn).await?)
+        let turn = if !matches!(kind, Kind::Read | Kind::Glance) {
+            Some(inner.acquire(&inner.turn, self.is_patient).await?)
         } else {
             None
         };
-        let permit = inner.acquire(&inner.lane(kind).permits).await?;
+        let permits = &inner.lane(kind).permits;
+        let permit = inner.acquire(permits, self.is_patient).await?;
 
         let shared = Arc::clone(inner);
         let span = tracing::Span::current();
         let blocking = web::block(move || {
             // They go with the work, which goes on when the client has gone.
-            let _held = (turn, permit);
-            span.in_scope(|| shared.lane(kind).work(kind, shared.wait, work))
+            let (_held, began) = ((turn, permit), Instant::now());
+            let names = shared.names_purges && kind == Kind::Content;
+            let work = |conn: &mut Conn| purges::named(conn, names, work);
+            let work = |conn: &mut Conn| content::watched(conn, &shared.content, work);
+            let lane = shared.lane(kind);
+            let (done, news) = span.in_scope(|| lane.work(kind, shared.wait, work))?;
+            // Before anybody is answered.
+            if let Some(news) = news {
+                shared.content.learn(&news);
+            }
+            Ok((done, began.elapsed()))
         });
         match blocking.await {
             Ok(result) => result,
@@ -318,14 +466,39 @@ impl Appending {
 impl Inner {
     fn lane(&self, kind: Kind) -> &Lane {
         match (&self.writer, kind) {
-            (None, _) | (_, Kind::Read) => &self.readers,
+            (None, _) | (_, Kind::Read | Kind::Glance) => &self.readers,
             (Some(writer), _) => writer,
         }
     }
 
-    async fn acquire(&self, queue: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, DbError> {
+    /// Notes how far the content goes that a unit on the primary is about to show: no replica may show less
+    /// afterwards.
+    fn look(&self, conn: &mut Conn) -> QueryResult<()> {
+        if !self.replicas.is_empty() {
+            self.content.look(conn)?;
+        }
+        Ok(())
+    }
+
+    async fn acquire(
+        &self,
+        queue: &Arc<Semaphore>,
+        is_patient: bool,
+    ) -> Result<OwnedSemaphorePermit, DbError> {
+        if let Ok(permit) = Arc::clone(queue).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let waiting = Waiting::begin(&self.metrics.waiting);
+        let wait = if is_patient {
+            self.wait.max(PATIENCE)
+        } else if waiting.before >= self.queue {
+            self.metrics.refused.inc();
+            return Err(DbError::Busy);
+        } else {
+            self.wait
+        };
         let permit = Arc::clone(queue).acquire_owned();
-        match tokio::time::timeout(self.wait, permit).await {
+        match tokio::time::timeout(wait, permit).await {
             Ok(Ok(permit)) => Ok(permit),
             // The semaphores are never closed, so this is the time-out.
             _ => Err(DbError::Busy),
@@ -333,48 +506,93 @@ impl Inner {
     }
 }
 
+/// One that waits, counted until it is dropped.
+struct Waiting<'a> {
+    all: &'a Gauge,
+    before: usize,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(all: &'a Gauge) -> Self {
+        let before = usize::try_from(all.inc()).unwrap_or(0);
+        Self { all, before }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.all.dec();
+    }
+}
+
 impl Lane {
-    /// Runs the work on a connection of this lane. A connection found dead before anything ran is
-    /// replaced by a new one.
     fn work<T, E, F>(&self, kind: Kind, wait: Duration, work: F) -> Result<T, E>
     where
         E: From<DbError> + From<diesel::result::Error>,
         F: FnOnce(&mut Conn) -> Result<T, E>,
     {
+        match self.try_work(kind, wait, work) {
+            Outcome::Done(result) => result,
+            Outcome::Broken(error) => Err(error),
+            Outcome::NotBegun(error) => Err(error.into()),
+        }
+    }
+
+    /// Runs the work on a connection of this lane. A connection found dead before anything ran is
+    /// replaced by a new one.
+    pub(super) fn try_work<T, E, F>(&self, kind: Kind, wait: Duration, work: F) -> Outcome<T, E>
+    where
+        E: From<diesel::result::Error>,
+        F: FnOnce(&mut Conn) -> Result<T, E>,
+    {
         let mut work = Some(work);
         let mut last = String::new();
         for _ in 0..=self.pool.max_size() {
-            let mut pooled = self
-                .pool
-                .get()
-                .map_err(|e| DbError::Unreachable(e.to_string()))?;
+            let mut pooled = match self.pool.get_timeout(self.wait) {
+                Ok(pooled) => pooled,
+                Err(error) => {
+                    last = error.to_string();
+                    break;
+                }
+            };
             // A panic in the work leaves the flag up: the connection is not used again.
             pooled.broken = true;
             match dialect::transaction(&mut pooled.conn, kind, wait, &mut work) {
+                Outcome::NotBegun(error) => last = error.to_string(),
                 Outcome::Done(result) => {
                     pooled.broken = false;
-                    return result;
+                    return Outcome::Done(result);
                 }
-                Outcome::Broken(error) => return Err(error),
-                Outcome::NotBegun(error) => last = error.to_string(),
+                broken @ Outcome::Broken(_) => return broken,
             }
         }
-        Err(DbError::Unreachable(last).into())
+        Outcome::NotBegun(DbError::Unreachable(last))
     }
 }
 
 /// A connection and whether it is to be thrown away.
-struct Pooled {
-    conn: Conn,
+pub(super) struct Pooled {
+    pub(super) conn: Conn,
     broken: bool,
 }
 
 /// Opens connections by the URL's scheme. (The one that `MultiConnection` derives tries one
 /// database after the other, and would make an SQLite file when PostgreSQL is down.)
-struct Manager {
+#[derive(Debug, Clone)]
+pub(super) struct Manager {
     url: DbUrl,
     read_only: bool,
     wait: Duration,
+}
+
+impl Manager {
+    pub(super) fn new(url: &DbUrl, read_only: bool, wait: Duration) -> Self {
+        Self {
+            url: url.clone(),
+            read_only,
+            wait,
+        }
+    }
 }
 
 impl ManageConnection for Manager {
@@ -384,9 +602,11 @@ impl ManageConnection for Manager {
     fn connect(&self) -> Result<Pooled, Self::Error> {
         use diesel::r2d2::Error::{ConnectionError, QueryError};
         let mut conn = match &self.url {
-            DbUrl::Sqlite(path) => Conn::Sqlite(
-                SqliteConnection::establish(&file_name(path)).map_err(ConnectionError)?,
-            ),
+            DbUrl::Sqlite(path) => {
+                plans::keep();
+                let opened = SqliteConnection::establish(&file_name(path));
+                Conn::Sqlite(opened.map_err(ConnectionError)?)
+            }
             DbUrl::Postgres(url) => {
                 Conn::Pg(PgConnection::establish(url).map_err(ConnectionError)?)
             }

@@ -248,6 +248,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    listing_counts (section_id) {
+        section_id -> BigInt,
+        articles -> BigInt,
+    }
+}
+
+diesel::table! {
     use diesel::sql_types::*;
     use crate::db::types::{Json, UtcTime};
 
@@ -486,6 +493,25 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    purges (id) {
+        id -> BigInt,
+        keys -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::types::UtcTime;
+
+    purge_urls (url) {
+        url -> Text,
+        sent -> BigInt,
+        holder -> Nullable<BigInt>,
+        held_until -> Nullable<UtcTime>,
+    }
+}
+
 diesel::joinable!(revisions -> articles (article_id));
 diesel::joinable!(preview_links -> articles (article_id));
 diesel::joinable!(article_details -> articles (article_id));
@@ -510,6 +536,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     article_also,
     article_legacy_urls,
     article_terms,
+    listing_counts,
     listings,
     old_slugs,
     hit_totals,
@@ -530,4 +557,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     preview_links,
     secrets,
     idempotency_keys,
+    purges,
+    purge_urls,
 );

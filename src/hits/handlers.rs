@@ -1,6 +1,7 @@
 //! Hits recorded and counts read, in delivery.
 
 use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::http::Method;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use utoipa::IntoParams;
@@ -8,15 +9,16 @@ use utoipa::IntoParams;
 use crate::app::App;
 use crate::articles;
 use crate::articles::lists::{Filter, Include, public_among, summaries};
-use crate::db::{Conn, Timestamp};
+use crate::db::Conn;
 use crate::error::{ApiError, ApiResult, FaultCode};
-use crate::http::answer::{Delivery, REVALIDATE};
+use crate::http::answer::Delivery;
 use crate::http::body::{Beacon, IDEMPOTENCY_KEY};
 use crate::http::fields::{Check, Member, Object};
+use crate::http::frame::routed_path;
 use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::Ref;
 use crate::sections;
-use crate::visibility::SITE;
+use crate::visibility::{SITE, deliver_counted};
 
 use super::rules::{Client, Outcome, Viewer, Visitor};
 use super::store::{self, Ranking, Window};
@@ -99,22 +101,20 @@ pub async fn record_one(
 /// what every request goes through on its way to a handler would take longer than to record one. `None`
 /// where there is more to the request.
 pub fn record_plain(
-    app: &Data<App>,
     req: &ServiceRequest,
-    path: &str,
 ) -> Option<impl Future<Output = ApiResult<HttpResponse>> + use<>> {
-    let name = path.strip_prefix("/v1/articles/")?.strip_suffix("/hits")?;
-    let target = Target::from(Ref::parse(name)?);
-    let (request, payload) = req.parts();
-    let is_plain = matches!(payload, Payload::None)
-        && request.query_string().is_empty()
-        && !request.headers().contains_key(IDEMPOTENCY_KEY);
-    if !is_plain {
+    if req.method() != Method::POST {
         return None;
     }
+    let (request, payload) = req.parts();
+    let name = routed_path(request).strip_prefix("/v1/articles/")?;
+    let target = Target::from(Ref::parse(name.strip_suffix("/hits")?)?);
+    let is_plain = matches!(payload, Payload::None)
+        && request.query_string().is_empty()
+        && !request.headers().contains_key(&IDEMPOTENCY_KEY);
+    let app = req.app_data::<Data<App>>().filter(|_| is_plain)?.clone();
     let viewer = Viewer::of(request, &app.config.trusted_proxies);
-    let ask = Ask::of(app, vec![Hit::plain(target)], viewer);
-    let app = app.clone();
+    let ask = Ask::of(&app, vec![Hit::plain(target)], viewer);
     Some(async move { Ok(answer_one(record(&app, ask).await?)?.send()) })
 }
 
@@ -213,21 +213,6 @@ fn checked_item(check: &mut Check, index: usize, item: ManagedHitBatchItem) -> O
     })
 }
 
-/// Answers a read of counts, which caches always ask about.
-pub async fn counted<F>(app: &App, req: &HttpRequest, work: F) -> ApiResult<HttpResponse>
-where
-    F: FnOnce(&mut Conn, Timestamp) -> ApiResult<Delivery> + Send + 'static,
-{
-    let clock = app.clock.clone();
-    match app.db.read(move |conn| work(conn, clock.now())).await {
-        Ok(delivery) => delivery.answer(req.headers(), REVALIDATE),
-        Err(error) if error.code() == crate::error::Code::NotFound => {
-            Err(ApiError::Cacheable(Box::new(error), REVALIDATE.to_owned()))
-        }
-        Err(error) => Err(error),
-    }
-}
-
 /// Read the count of an article
 ///
 /// How often a public article was viewed. Includes every view that was answered before.
@@ -245,7 +230,8 @@ pub async fn read_one(
 ) -> ApiResult<HttpResponse> {
     let (text, query) = (path.into_inner(), req.query_string().to_owned());
     let zone = app.config.site.zone;
-    counted(&app, &req, move |conn, now| {
+    deliver_counted(&app, &req, move |conn, view| {
+        let now = view.now;
         let id = articles::resolve_public(conn, &text, "/hits", &query, now)?;
         let count = store::counts(conn, &[id], zone.day(now))?.remove(&id);
         Delivery::json(&count.ok_or_else(|| ApiError::not_found("article"))?)
@@ -300,7 +286,8 @@ pub async fn read_many(
     query: Params<CountsQuery>,
 ) -> ApiResult<HttpResponse> {
     let (wanted, zone) = (query.0.article_ids, app.config.site.zone);
-    counted(&app, &req, move |conn, now| {
+    deliver_counted(&app, &req, move |conn, view| {
+        let now = view.now;
         let ids = public_among(conn, &wanted, now)?;
         let mut counts = store::counts(conn, &ids, zone.day(now))?;
         let data = ids.iter().filter_map(|id| counts.remove(id)).collect();
@@ -326,9 +313,9 @@ pub async fn of_section(
 ) -> ApiResult<HttpResponse> {
     let (text, query) = (path.into_inner(), req.query_string().to_owned());
     let zone = app.config.site.zone;
-    counted(&app, &req, move |conn, now| {
-        let tree = sections::store::tree(conn)?;
-        let id = sections::resolve_shown(conn, &tree, &text, "/hits", &query)?.id;
+    deliver_counted(&app, &req, move |conn, view| {
+        let (tree, now) = (view.tree(), view.now);
+        let id = sections::resolve_shown(conn, tree, &text, "/hits", &query)?.id;
         let views = store::section_views(conn, id, zone.day(now), now)?;
         let (today, last_7_days, last_30_days) = views.windows;
         let count = SectionHitCount {
@@ -385,9 +372,9 @@ pub struct TopQuery {
 impl FromParams for TopQuery {
     fn from_params(reader: &mut Reader) -> Self {
         Self {
-            window: reader.choice("window", WINDOWS).unwrap_or(Window::Week),
+            window: reader.choice_or("window", WINDOWS, Window::Week),
             section: sections::read_reference(reader, "section"),
-            limit: reader.integer("limit", 1..=100).unwrap_or(20),
+            limit: reader.integer_or("limit", 1..=100, 20),
         }
     }
 }
@@ -407,9 +394,9 @@ pub async fn top(
     query: Params<TopQuery>,
 ) -> ApiResult<HttpResponse> {
     let (query, site) = (query.0, app.config.site.clone());
-    counted(&app, &req, move |conn, now| {
-        let tree = sections::store::tree(conn)?;
-        let section = section_of(conn, &tree, query.section.as_ref())?;
+    deliver_counted(&app, &req, move |conn, view| {
+        let (tree, now) = (view.tree(), view.now);
+        let section = section_of(conn, tree, query.section.as_ref())?;
         let today = site.zone.day(now);
         let filter = Filter {
             section: Some(section).filter(|id| *id != SITE),
@@ -423,7 +410,7 @@ pub async fn top(
         };
         let ranked = ranking.best(conn, usize::try_from(query.limit).unwrap_or(0))?;
         let ids: Vec<i64> = ranked.iter().map(|(_, id)| *id).collect();
-        let articles = summaries(conn, &ids, &tree, &site, Include::default(), now)?;
+        let articles = summaries(conn, &ids, tree, &site, Include::default())?;
         let as_of = store::last_of(conn, &ids)?;
         let data = (1..).zip(ranked).zip(articles);
         let data = data

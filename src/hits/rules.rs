@@ -1,6 +1,5 @@
 //! What counts as a view.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -106,27 +105,28 @@ impl Salt {
     }
 }
 
-/// What tells one visitor from another.
+/// What tells one visitor from another: a byte that tells its kind, then what it is known by.
 #[derive(Debug, Clone)]
-pub struct Visitor(String);
+pub struct Visitor(Vec<u8>);
 
 impl Visitor {
     /// By network and user agent.
-    fn at(address: Option<IpAddr>, agent: &str) -> Self {
+    fn at(address: Option<IpAddr>, agent: &[u8]) -> Self {
         match address.map(client::network) {
-            Some(network) => Self(format!("{network}\n{agent}")),
-            None => Self(format!("\n{agent}")),
+            Some(IpAddr::V4(network)) => Self([b"4", &network.octets()[..], agent].concat()),
+            Some(IpAddr::V6(network)) => Self([b"6", &network.octets()[..], agent].concat()),
+            None => Self([b"-", agent].concat()),
         }
     }
 
-    /// By a name that a server of the site's own has given, which no network has.
+    /// By a name that a server of the site's own has given.
     pub fn named(name: &str) -> Self {
-        Self(format!("visitor\n\n{name}"))
+        Self([b"n", name.as_bytes()].concat())
     }
 
     /// A keyed hash of it: nothing else is kept.
     pub fn hash(&self, salt: &Salt) -> [u8; 16] {
-        let tag = hmac::sign(&salt.0, self.0.as_bytes());
+        let tag = hmac::sign(&salt.0, &self.0);
         let mut hash = [0; 16];
         hash.copy_from_slice(&tag.as_ref()[..16]);
         hash
@@ -141,18 +141,15 @@ pub struct Viewer {
     is_bot: bool,
 }
 
-/// The longest user agent that is looked at, in characters.
+/// How much of a user agent is looked at, in bytes.
 const MAX_AGENT: usize = 1000;
 
 impl Viewer {
     /// The viewer behind a request.
     pub fn of(req: &HttpRequest, trusted: &[ipnet::IpNet]) -> Self {
         let agent = req.headers().get(USER_AGENT);
-        let agent = agent.map_or(Cow::Borrowed(""), |value| {
-            String::from_utf8_lossy(value.as_bytes())
-        });
-        let end = agent.char_indices().nth(MAX_AGENT);
-        let agent = &agent[..end.map_or(agent.len(), |(at, _)| at)];
+        let agent = agent.map_or(&[][..], |value| value.as_bytes());
+        let agent = &agent[..agent.len().min(MAX_AGENT)];
         let address = client::address(req, trusted);
         Self {
             address,
@@ -257,11 +254,11 @@ const MAX_AGENTS: usize = 4096;
 
 thread_local! {
     /// What was found out of user agents: browsers name few, and the list is long.
-    static AGENTS: RefCell<HashMap<String, bool>> = RefCell::default();
+    static AGENTS: RefCell<HashMap<Vec<u8>, bool>> = RefCell::default();
 }
 
-fn is_bot(agent: &str) -> bool {
-    let agent = agent.trim();
+fn is_bot(agent: &[u8]) -> bool {
+    let agent = agent.trim_ascii();
     if agent.is_empty() {
         return false;
     }
@@ -272,7 +269,7 @@ fn is_bot(agent: &str) -> bool {
         if known.len() >= MAX_AGENTS {
             known.clear();
         }
-        let is_bot = BOTS.is_bot(agent);
+        let is_bot = BOTS.is_bot(&String::from_utf8_lossy(agent));
         known.insert(agent.to_owned(), is_bot);
         is_bot
     })
@@ -296,7 +293,7 @@ mod tests {
             "WhatsApp/2.23.20.0 A",
             "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
         ] {
-            assert!(is_bot(agent), "{agent}");
+            assert!(is_bot(agent.as_bytes()), "{agent}");
         }
     }
 
@@ -323,13 +320,14 @@ mod tests {
             "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.49 NetType/WIFI Language/zh_CN",
             "Mozilla/5.0 (Linux; Android 14; CUBOT NOTE 30) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36",
         ] {
-            assert!(!is_bot(agent), "{agent}");
+            assert!(!is_bot(agent.as_bytes()), "{agent}");
         }
     }
 
     #[test]
     fn a_visitor_is_a_network_and_an_agent() {
-        let visitor = |address: &str, agent: &str| Visitor::at(address.parse().ok(), agent);
+        let visitor =
+            |address: &str, agent: &str| Visitor::at(address.parse().ok(), agent.as_bytes());
         let salt = Salt::new(b"salt");
         let hash = |a: &str, b: &str| visitor(a, b).hash(&salt);
         assert_eq!(hash("2001:db8::1", "x"), hash("2001:db8::2", "x"));
@@ -339,9 +337,10 @@ mod tests {
             hash("192.0.2.1", "x"),
             visitor("192.0.2.1", "x").hash(&Salt::new(b"other"))
         );
-        assert_ne!(
-            hash("192.0.2.1", "x"),
-            Visitor::named("192.0.2.1\nx").hash(&salt)
-        );
+        // The address's bytes are ABCD.
+        for name in ["ABCDx", "4ABCDx"] {
+            let named = Visitor::named(name).hash(&salt);
+            assert_ne!(hash("65.66.67.68", "x"), named, "{name}");
+        }
     }
 }

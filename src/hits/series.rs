@@ -7,14 +7,16 @@ use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::articles;
-use crate::db::{Conn, Timestamp};
+use crate::db::Conn;
 use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::answer::Delivery;
 use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::Ref;
 use crate::sections;
+use crate::view::View;
+use crate::visibility::deliver_counted;
 
-use super::handlers::{counted, section_of};
+use super::handlers::section_of;
 use super::store::{self, Of};
 use super::wire::{DailyHits, HourlyHits, MonthlyHits};
 
@@ -64,13 +66,10 @@ impl FromParams for Whose {
 }
 
 impl Whose {
-    fn find(&self, conn: &mut Conn, now: Timestamp) -> ApiResult<Of> {
+    fn find(&self, conn: &mut Conn, view: &View) -> ApiResult<Of> {
         match &self.article {
-            Some(text) => articles::resolve_public_for_write(conn, text, now).map(Of::Article),
-            None => {
-                let tree = sections::store::tree(conn)?;
-                section_of(conn, &tree, self.section.as_ref()).map(Of::Section)
-            }
+            Some(text) => articles::resolve_public_for_write(conn, text, view.now).map(Of::Article),
+            None => section_of(conn, view.tree(), self.section.as_ref()).map(Of::Section),
         }
     }
 }
@@ -137,10 +136,10 @@ pub async fn daily(
     query: Params<DailyQuery>,
 ) -> ApiResult<HttpResponse> {
     let (query, zone) = (query.0, app.config.site.zone);
-    counted(&app, &req, move |conn, now| {
-        let (from, to) = days(&query, zone.day(now))?;
-        let of = query.whose.find(conn, now)?;
-        let (data, as_of) = store::daily(conn, of, from, to, now)?;
+    deliver_counted(&app, &req, move |conn, view| {
+        let (from, to) = days(&query, zone.day(view.now))?;
+        let of = query.whose.find(conn, view)?;
+        let (data, as_of) = store::daily(conn, of, from, to, view.now)?;
         Delivery::json(&DailyHits { data, as_of })
     })
     .await
@@ -189,7 +188,7 @@ const MAX_HOURS: i64 = 48;
 impl FromParams for HourlyQuery {
     fn from_params(reader: &mut Reader) -> Self {
         Self {
-            hours: reader.integer("hours", 1..=MAX_HOURS).unwrap_or(MAX_HOURS),
+            hours: reader.integer_or("hours", 1..=MAX_HOURS, MAX_HOURS),
             whose: Whose::from_params(reader),
         }
     }
@@ -211,9 +210,9 @@ pub async fn hourly(
     query: Params<HourlyQuery>,
 ) -> ApiResult<HttpResponse> {
     let (query, zone) = (query.0, app.config.site.zone);
-    counted(&app, &req, move |conn, now| {
-        let of = query.whose.find(conn, now)?;
-        let (data, as_of) = store::hourly(conn, of, query.hours, zone, now)?;
+    deliver_counted(&app, &req, move |conn, view| {
+        let of = query.whose.find(conn, view)?;
+        let (data, as_of) = store::hourly(conn, of, query.hours, zone, view.now)?;
         Delivery::json(&HourlyHits { data, as_of })
     })
     .await
@@ -290,10 +289,10 @@ pub async fn monthly(
     query: Params<MonthlyQuery>,
 ) -> ApiResult<HttpResponse> {
     let (query, zone) = (query.0, app.config.site.zone);
-    counted(&app, &req, move |conn, now| {
-        let (from, to) = months(&query, store::month_of(zone.day(now)))?;
-        let of = query.whose.find(conn, now)?;
-        let (data, as_of) = store::monthly(conn, of, from, to, now)?;
+    deliver_counted(&app, &req, move |conn, view| {
+        let (from, to) = months(&query, store::month_of(zone.day(view.now)))?;
+        let of = query.whose.find(conn, view)?;
+        let (data, as_of) = store::monthly(conn, of, from, to, view.now)?;
         Delivery::json(&MonthlyHits { data, as_of })
     })
     .await

@@ -11,7 +11,8 @@ use crate::error::{ApiError, ApiResult, FaultCode};
 use crate::http::answer::Delivery;
 use crate::http::params::{FromParams, Params, Reader};
 
-use super::handlers::counted;
+use crate::visibility::deliver_counted;
+
 use super::store;
 
 /// The longest name of a function, in characters.
@@ -149,7 +150,8 @@ pub async fn read_as_script(
 ) -> ApiResult<HttpResponse> {
     let (text, raw) = (path.into_inner(), req.query_string().to_owned());
     let (callback, zone) = (query.0.callback, app.config.site.zone);
-    let mut answer = counted(&app, &req, move |conn, now| {
+    let mut answer = deliver_counted(&app, &req, move |conn, view| {
+        let now = view.now;
         let id = articles::resolve_public(conn, &text, "/hits.js", &raw, now)?;
         let count = store::counts(conn, &[id], zone.day(now))?.remove(&id);
         let count = count.ok_or_else(|| ApiError::not_found("article"))?;

@@ -36,7 +36,7 @@ const MERGE_PATCH: &[&str] = &["application/merge-patch+json", "application/json
 const BEACON: &[&str] = &["application/json", "text/plain"];
 
 /// The header of requests that may be sent again.
-pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+pub static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The SHA-256 of a request's body, left in the request's extensions where it has an
 /// `Idempotency-Key`.
@@ -99,7 +99,7 @@ fn read(
     let announced = header(req, CONTENT_LENGTH).and_then(|n| n.parse::<usize>().ok());
     let keyed = req
         .headers()
-        .contains_key(IDEMPOTENCY_KEY)
+        .contains_key(&IDEMPOTENCY_KEY)
         .then(|| req.clone());
     async move {
         let Some(app) = app else {

@@ -5,11 +5,13 @@ use std::future::{Ready, ready};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::USER_AGENT;
+use actix_web::http::header::{HeaderName, USER_AGENT};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use ipnet::IpNet;
 
 use crate::app::App;
+
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The longest user agent that is kept, in characters.
 const MAX_USER_AGENT: usize = 300;
@@ -64,7 +66,7 @@ pub fn address(req: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let peer = canonical(req.peer_addr()?.ip());
     let forwarded = req
         .headers()
-        .get_all("x-forwarded-for")
+        .get_all(&FORWARDED_FOR)
         .flat_map(|value| hops(value.as_bytes()))
         .collect::<Vec<_>>();
     Some(resolve(peer, &forwarded, trusted))

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
+use std::thread;
+use std::time::Instant;
 
 use actix_router::{Patterns, ResourceDef};
 use actix_web::body::{BoxBody, MessageBody};
@@ -18,11 +20,12 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::FutureExt;
-use tracing::{Instrument, Level};
+use tracing::{Instrument, Level, Span};
 use utoipa::openapi::path::{HttpMethod, Paths};
 
 use crate::app::App;
-use crate::error::{ApiError, Code};
+use crate::cache;
+use crate::error::{ApiError, ApiResult, Code};
 use crate::hits;
 
 use super::client::RequestId;
@@ -60,10 +63,9 @@ const PREVIEWS: &str = "/v1/preview";
 
 /// The span of a request.
 macro_rules! span {
-    ($level:expr, $id:ident, $method:ident, $path:ident, $req:ident) => {
+    ($level:expr, $id:ident, $method:ident, $path:ident, $headers:ident) => {
         tracing::span!(
-            $level, "request", $id, %$method, path = shown(&$path).as_ref(),
-            trace = trace_id($req.headers())
+            $level, "request", $id, %$method, path = shown($path).as_ref(), trace = trace_id($headers)
         )
     };
 }
@@ -78,23 +80,52 @@ pub fn records_hits(path: &str) -> bool {
 
 /// The outermost middleware.
 pub async fn frame(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    // Most of what comes is a plain hit or a read whose answer is at hand, to which nothing on the way to
+    // a handler has anything to say.
+    if let Some(recording) = hits::record_plain(&req) {
+        recorded(req, recording).await
+    } else if let Some(answer) = cache::answer_at_hand(&req) {
+        at_hand(req, answer)
+    } else {
+        Box::pin(routed(req, next)).await
+    }
+}
+
+/// Sends an answer that is at hand.
+fn at_hand(req: ServiceRequest, answer: HttpResponse) -> Result<ServiceResponse<BoxBody>, Error> {
+    let told = Told::of(&req);
+    let _entered = told.span(&req).entered();
+    let (req, _) = req.into_parts();
+    told.finish(Ok(Ok(ServiceResponse::new(req, answer))))
+}
+
+/// Answers a plain hit.
+async fn recorded(
+    req: ServiceRequest,
+    recording: impl Future<Output = ApiResult<HttpResponse>>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let told = Told::of(&req);
+    let span = told.span(&req);
+    async {
+        let recorded = AssertUnwindSafe(recording).catch_unwind().await;
+        let (req, _) = req.into_parts();
+        let answer = |recorded: ApiResult<_>| recorded.unwrap_or_else(HttpResponse::from_error);
+        told.finish(recorded.map(|recorded| Ok(ServiceResponse::new(req, answer(recorded)))))
+    }
+    .instrument(span)
+    .await
+}
+
+/// Answers everything else.
+async fn routed(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let app = req.app_data::<web::Data<App>>().cloned();
-    let began = std::time::Instant::now();
-    let id = request_id(req.headers());
-    let method = req.method().clone();
-    let path = routed_path(req.request()).to_owned();
-    let origin = cors_origin(app.as_ref().map(|app| app.get_ref()), &path, req.headers());
-    // Hits are too many for a line each.
-    let is_hit = method == Method::POST && records_hits(&path);
-    let span = if is_hit {
-        span!(Level::DEBUG, id, method, path, req)
-    } else {
-        span!(Level::INFO, id, method, path, req)
-    };
-
+    let told = Told::of(&req);
+    let span = told.span(&req);
     async {
         if is_preflight(&req) {
             let mut answer = HttpResponse::NoContent().finish();
@@ -102,54 +133,81 @@ pub async fn frame(
             put(headers, ACCESS_CONTROL_ALLOW_METHODS, &ALLOWED_METHODS);
             put(headers, ACCESS_CONTROL_ALLOW_HEADERS, &ALLOWED_HEADERS);
             put(headers, ACCESS_CONTROL_MAX_AGE, &PREFLIGHT_SECONDS);
-            add_headers(headers, &path, &id, &origin);
+            told.add_headers(headers);
             return Ok(req.into_response(answer));
         }
-        // Nothing on the way to the handler has anything to say to a plain hit.
-        let plain_hit = app
-            .as_ref()
-            .filter(|_| is_hit)
-            .and_then(|app| hits::record_plain(app, &req, &path));
-        let called = match plain_hit {
-            Some(recording) => {
-                let recorded = AssertUnwindSafe(recording).catch_unwind().await;
-                let (request, _) = req.into_parts();
-                recorded.map(|recorded| match recorded {
-                    Ok(answer) => Ok(ServiceResponse::new(request, answer)),
-                    Err(error) => Ok(ServiceResponse::from_err(error, request)),
-                })
-            }
-            None => {
-                req.extensions_mut().insert(RequestId(id.clone()));
-                // The connection remembers that this was a HEAD and leaves the body out.
-                if method == Method::HEAD {
-                    req.head_mut().method = Method::GET;
-                }
-                let called = AssertUnwindSafe(next.call(req)).catch_unwind().await;
-                called.map(|called| called.map(ServiceResponse::map_into_boxed_body))
-            }
-        };
-        let mut res = match called {
-            Ok(Ok(res)) => with_problem(res, &id),
-            Ok(Err(error)) => return Err(error),
-            Err(_) => {
-                tracing::error!("a handler panicked");
-                let id = id.clone();
-                return Err(Framed { id, path }.into());
-            }
-        };
-        let status = res.status();
-        add_headers(res.headers_mut(), &path, &id, &origin);
-        let micros = || began.elapsed().as_micros() as u64;
-        if is_hit {
-            tracing::debug!(status = status.as_u16(), micros = micros(), "answered");
-        } else {
-            tracing::info!(status = status.as_u16(), micros = micros(), "answered");
+        req.extensions_mut().insert(RequestId(told.id.clone()));
+        // The connection remembers that this was a HEAD and leaves the body out.
+        if req.method() == Method::HEAD {
+            req.head_mut().method = Method::GET;
         }
-        Ok(res)
+        let called = AssertUnwindSafe(next.call(req)).catch_unwind().await;
+        told.finish(called.map(|called| called.map(ServiceResponse::map_into_boxed_body)))
     }
     .instrument(span)
     .await
+}
+
+/// What the log and the answer tell of a request.
+struct Told {
+    began: Instant,
+    id: String,
+    path: String,
+    origin: Cors,
+    is_hit: bool,
+}
+
+impl Told {
+    fn of(req: &ServiceRequest) -> Self {
+        let app = req.app_data::<web::Data<App>>().map(|app| app.get_ref());
+        let path = routed_path(req.request());
+        Self {
+            began: Instant::now(),
+            id: request_id(req.headers()),
+            origin: cors_origin(app, path, req.headers()),
+            is_hit: req.method() == Method::POST && records_hits(path),
+            path: path.to_owned(),
+        }
+    }
+
+    fn span(&self, req: &ServiceRequest) -> Span {
+        let (id, path) = (&self.id, &self.path);
+        let (headers, method) = (req.headers(), req.method());
+        // Hits are too many for a line each.
+        if self.is_hit {
+            span!(Level::DEBUG, id, method, path, headers)
+        } else {
+            span!(Level::INFO, id, method, path, headers)
+        }
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap) {
+        add_headers(headers, &self.path, &self.id, &self.origin);
+    }
+
+    /// The answer as it is sent, of what was called or has panicked.
+    fn finish(
+        self,
+        called: thread::Result<Result<ServiceResponse<BoxBody>, Error>>,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
+        let mut res = match called {
+            Ok(called) => with_problem(called?, &self.id),
+            Err(_) => {
+                tracing::error!("a handler panicked");
+                let Self { id, path, .. } = self;
+                return Err(Framed { id, path }.into());
+            }
+        };
+        self.add_headers(res.headers_mut());
+        let status = res.status().as_u16();
+        let micros = || self.began.elapsed().as_micros() as u64;
+        if self.is_hit {
+            tracing::debug!(status, micros = micros(), "answered");
+        } else {
+            tracing::info!(status, micros = micros(), "answered");
+        }
+        Ok(res)
+    }
 }
 
 /// A panic, to be answered with 500 and the request's id.

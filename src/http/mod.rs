@@ -5,6 +5,7 @@ pub mod body;
 pub mod client;
 pub mod fields;
 pub mod frame;
+pub mod keys;
 pub mod mount;
 pub mod paging;
 pub mod params;

@@ -2,13 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ApiError, FaultCode};
 
-use super::params::Reader;
+use super::params::{Reader, query_of};
 
 /// The most items of one page.
 pub const MAX_LIMIT: i64 = 100;
@@ -134,7 +133,8 @@ pub struct Paging {
     /// Whether to count all items.
     pub exact: bool,
     path: String,
-    pairs: Vec<(String, String)>,
+    /// What the query says besides the place.
+    kept: Vec<(&'static str, String)>,
     cursors: bool,
     sort: String,
 }
@@ -151,11 +151,10 @@ pub struct Found<T> {
 }
 
 impl Paging {
-    /// Reads `limit`, `page`, `cursor` and `count`. A list `sort`ed this way has cursors or not.
+    /// Reads `limit`, `page`, `cursor` and `count`, after all else of the query. A list `sort`ed this way
+    /// has cursors or not.
     pub fn read(reader: &mut Reader, sort: &str, cursors: bool) -> Self {
-        let limit = reader
-            .integer("limit", 1..=MAX_LIMIT)
-            .unwrap_or(DEFAULT_LIMIT);
+        let limit = reader.integer_or("limit", 1..=MAX_LIMIT, DEFAULT_LIMIT);
         let page = reader.integer("page", 1..=MAX_PAGE);
         let cursor_text = reader.text_within("cursor", MAX_CURSOR);
         let count = reader.choice("count", &[("exact", true), ("none", false)]);
@@ -182,12 +181,21 @@ impl Paging {
             Some(cursor) => Place::After(cursor),
             None => Place::Page(page.unwrap_or(1)),
         };
-        let exact = count.unwrap_or(matches!(place, Place::Page(_)));
+        let exact = match place {
+            Place::Page(_) => reader.or("count", count, true),
+            // Said again in the link to the first page, which is counted unless it says otherwise.
+            Place::After(_) => count.unwrap_or(false),
+        };
+        if place == Place::Page(1) {
+            reader.or("page", page, 1);
+        }
+        let kept = reader.normal().iter();
+        let kept = kept.filter(|(name, _)| !["page", "cursor"].contains(name));
         Self {
             limit,
             exact,
             path: reader.path().to_owned(),
-            pairs: reader.pairs().to_vec(),
+            kept: kept.cloned().collect(),
             cursors,
             sort: sort.to_owned(),
             place,
@@ -286,34 +294,14 @@ impl Paging {
 
     fn link(&self, relation: &str, place: Option<(&str, String)>) -> String {
         let kept = self
-            .pairs
+            .kept
             .iter()
-            .filter(|(name, _)| name != "page" && name != "cursor");
-        let pairs = kept.map(|(n, v)| (n.as_str(), v.as_str()));
-        let place = place.iter().map(|(n, v)| (*n, v.as_str()));
-        let query: Vec<String> = pairs
-            .chain(place)
-            .map(|(n, v)| format!("{}={}", encode(n), encode(v)))
-            .collect();
+            .map(|(name, value)| (*name, value.as_str()));
+        let place = place.iter().map(|(name, value)| (*name, value.as_str()));
+        let query = query_of(kept.chain(place));
         let mark = if query.is_empty() { "" } else { "?" };
-        format!(
-            "<{}{mark}{}>; rel=\"{relation}\"",
-            self.path,
-            query.join("&")
-        )
+        format!("<{}{mark}{query}>; rel=\"{relation}\"", self.path)
     }
-}
-
-/// What stays as it is in a query (RFC 3986 §2.3), and the comma of lists.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b',');
-
-fn encode(text: &str) -> String {
-    utf8_percent_encode(text, QUERY).to_string()
 }
 
 /// Declares the envelope of a list of `$item`. (A generic type would be inlined into the document
@@ -367,6 +355,15 @@ mod tests {
             at(3)
         );
         assert_eq!(links.as_deref(), Some(want.as_str()));
+    }
+
+    #[test]
+    fn links_out_of_a_list_by_cursor_keep_whether_to_count() {
+        let cursor = Cursor::new("-published_at", "x", 1).encode();
+        let (_, links) =
+            paging(&format!("cursor={cursor}&count=none")).describe(&found(None, false));
+        let first = r#"</v1/articles?count=none>; rel="first""#;
+        assert_eq!(links.as_deref(), Some(first));
     }
 
     #[test]

@@ -4,9 +4,9 @@ use std::future::{Ready, ready};
 use std::ops::RangeInclusive;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use chrono::NaiveDate;
-use percent_encoding::percent_decode;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 
 use crate::clock::SiteZone;
 use crate::db::Timestamp;
@@ -42,9 +42,17 @@ impl<T: FromParams> FromRequest for Params<T> {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let mut reader = Reader::of(req);
         let value = T::from_params(&mut reader);
-        ready(reader.finish().map(|()| Self(value)))
+        ready(reader.finish().map(|query| {
+            req.extensions_mut().insert(Normal(query));
+            Self(value)
+        }))
     }
 }
+
+/// The request's query as all that mean the same have it, as [`Params`] leaves it in the request's
+/// extensions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Normal(pub String);
 
 /// Reads parameters by name and collects the faults.
 #[derive(Debug)]
@@ -52,6 +60,8 @@ pub struct Reader {
     path: String,
     pairs: Vec<(String, String)>,
     known: Vec<&'static str>,
+    /// What was read, in the order of reading, each value in the one way that it is written.
+    normal: Vec<(&'static str, String)>,
     faults: Vec<Fault>,
 }
 
@@ -62,6 +72,7 @@ impl Reader {
             path: path.to_owned(),
             pairs: Vec::new(),
             known: Vec::new(),
+            normal: Vec::new(),
             faults: Vec::new(),
         };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -139,7 +150,60 @@ impl Reader {
             self.fault(name, FaultCode::TooLong, detail);
             return None;
         }
+        self.normal.push((name, value.clone()));
         Some(value)
+    }
+
+    /// How the parameter that was read last is written where the text is not the one way to do so.
+    fn spell(&mut self, value: String) {
+        if let Some(last) = self.normal.last_mut() {
+            last.1 = value;
+        }
+    }
+
+    /// The value, or what holds without it; where these are the same, it makes no difference whether
+    /// it is given.
+    pub fn or<T: PartialEq>(&mut self, name: &str, value: Option<T>, default: T) -> T {
+        match value {
+            Some(value) if value == default => {
+                self.normal.retain(|(known, _)| *known != name);
+                default
+            }
+            value => value.unwrap_or(default),
+        }
+    }
+
+    /// [`Reader::integer`], or a default.
+    pub fn integer_or(
+        &mut self,
+        name: &'static str,
+        range: RangeInclusive<i64>,
+        default: i64,
+    ) -> i64 {
+        let value = self.integer(name, range);
+        self.or(name, value, default)
+    }
+
+    /// [`Reader::boolean`], or a default.
+    pub fn boolean_or(&mut self, name: &'static str, default: bool) -> bool {
+        let value = self.boolean(name);
+        self.or(name, value, default)
+    }
+
+    /// [`Reader::choice`], or a default.
+    pub fn choice_or<T: Copy + PartialEq>(
+        &mut self,
+        name: &'static str,
+        choices: &[(&str, T)],
+        default: T,
+    ) -> T {
+        let value = self.choice(name, choices);
+        self.or(name, value, default)
+    }
+
+    /// What was read so far, by name.
+    pub fn normal(&self) -> &[(&'static str, String)] {
+        &self.normal
     }
 
     /// A whole number within the range.
@@ -158,6 +222,7 @@ impl Reader {
             self.fault(name, FaultCode::OutOfRange, detail);
             return None;
         }
+        self.spell(number.to_string());
         Some(number)
     }
 
@@ -177,8 +242,14 @@ impl Reader {
         let Some(text) = self.text(name) else {
             return Vec::new();
         };
-        text.split(',')
-            .filter_map(|item| self.pick(name, item.trim(), choices))
+        let mut given: Vec<&str> = text.split(',').map(str::trim).collect();
+        // Neither their order nor a repetition makes a difference.
+        given.sort_unstable();
+        given.dedup();
+        self.spell(given.join(","));
+        given
+            .into_iter()
+            .filter_map(|item| self.pick(name, item, choices))
             .collect()
     }
 
@@ -225,6 +296,8 @@ impl Reader {
             );
             return None;
         }
+        let texts: Vec<String> = ids.iter().map(i64::to_string).collect();
+        self.spell(texts.join(","));
         Some(ids)
     }
 
@@ -259,11 +332,15 @@ impl Reader {
             let detail = "must be a day (YYYY-MM-DD) or an instant (RFC 3339)";
             self.fault(name, FaultCode::Invalid, detail);
         }
+        if let Some(DayOrInstant::Instant(at)) = found {
+            self.spell(at.to_string());
+        }
         found
     }
 
-    /// Ends the reading: parameters that nobody asked for are faults.
-    pub fn finish(mut self) -> Result<(), ApiError> {
+    /// Ends the reading: parameters that nobody asked for are faults. Returns the query as all that mean
+    /// the same have it.
+    pub fn finish(mut self) -> Result<String, ApiError> {
         let mut unknown: Vec<String> = Vec::new();
         for (name, _) in &self.pairs {
             if !self.known.contains(&name.as_str()) && !unknown.contains(name) {
@@ -278,11 +355,28 @@ impl Reader {
             );
         }
         if self.faults.is_empty() {
-            Ok(())
+            Ok(query_of(self.normal.iter().map(|(n, v)| (*n, v.as_str()))))
         } else {
             Err(ApiError::Faults(Code::InvalidRequest, self.faults))
         }
     }
+}
+
+/// What stays as it is in a query (RFC 3986 §2.3), and the comma of lists.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b',');
+
+/// A query of these parameters.
+pub fn query_of<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let encode = |text| utf8_percent_encode(text, QUERY);
+    let pairs: Vec<String> = pairs
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+        .collect();
+    pairs.join("&")
 }
 
 /// A bound in time: a whole day of the site, or an instant.

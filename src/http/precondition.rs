@@ -125,7 +125,7 @@ impl<T: FromParams> FromRequest for Conditional<T> {
         let mut reader = Reader::of(req);
         let query = T::from_params(&mut reader);
         let if_match = IfMatch::read(req, &mut reader);
-        ready(reader.finish().map(|()| Self { query, if_match }))
+        ready(reader.finish().map(|_| Self { query, if_match }))
     }
 }
 

@@ -40,7 +40,8 @@ pub async fn limit(
     Ok(res)
 }
 
-fn of_address(app: &App, req: &ServiceRequest) -> Option<Decision> {
+/// What the bucket of the client's address says to a request; `None` where it is not limited.
+pub fn of_address(app: &App, req: &ServiceRequest) -> Option<Decision> {
     let bucket = bucket_of(req.method());
     let path = routed_path(req.request());
     if EXEMPT.contains(&path) || (*req.method() == Method::POST && records_hits(path)) {

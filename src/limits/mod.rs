@@ -36,7 +36,7 @@ use sign_in::{Attempt, SignIns};
 use ticks::Ticks;
 
 pub use attempts::Place;
-pub use middleware::limit;
+pub use middleware::{limit, of_address};
 
 /// How often what is known of idle clients is dropped.
 const TIDY_EVERY: Duration = Duration::from_secs(15);
@@ -238,7 +238,7 @@ impl Limits {
     }
 
     /// Writes a decision into the headers of an answer.
-    fn tell(&self, decision: Decision, headers: &mut HeaderMap) {
+    pub fn tell(&self, decision: Decision, headers: &mut HeaderMap) {
         let Some(inner) = &self.0 else {
             return;
         };

@@ -217,6 +217,9 @@ pub(super) fn complete(path: &str, method: &HttpMethod, operation: &mut Operatio
                             "How long caches may keep the answer",
                         );
                     }
+                    if is_delivery_read && is_keyed(path) {
+                        add_keys(response);
+                    }
                     if is_delivery_read && path.ends_with("{ref}") {
                         add_header(response, "Last-Modified", "When the resource was changed");
                     }
@@ -309,6 +312,26 @@ fn add_limits(response: &mut Response) {
         "RateLimit-Policy",
         "The limit: so many requests (`q`) in so many seconds (`w`), as in \
          `\"reads\";q=60000;w=60`; not there where limits are off",
+    );
+}
+
+/// Whether a delivery read's answers are kept by caches until a write changes them.
+fn is_keyed(path: &str) -> bool {
+    let kinds = ["/v1/articles", "/v1/sections", "/v1/archive", "/v1/tags"];
+    kinds.iter().any(|kind| path.starts_with(kind)) && !path.ends_with("/hits")
+}
+
+fn add_keys(response: &mut Response) {
+    add_header(
+        response,
+        "Surrogate-Key",
+        "The keys by which CDNs and proxies drop the answer, separated by spaces, as in \
+         `all list-4 section-4 article-12`; where `LANMU_CDN_KEYS` is `surrogate-key`",
+    );
+    add_header(
+        response,
+        "Cache-Tag",
+        "The same, separated by commas; where `LANMU_CDN_KEYS` is `cache-tag`",
     );
 }
 

@@ -12,7 +12,7 @@ use crate::db::schema::{article_also, articles as articles_table, sections};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::slugs::{self, Resource};
 
-use super::store::{TOO_DEEP, find, is_too_deep, set_order, settle, tell, tree};
+use super::store::{TOO_DEEP, find, is_too_deep, name_places, set_order, settle, tell, tree};
 use super::tree::Tree;
 use super::wire::ManagedSection;
 
@@ -94,7 +94,11 @@ fn ids(member: &str, moved: &[i64]) -> Change {
 fn remove(conn: &mut Conn, tree: &Tree, id: i64, by: &By) -> ApiResult<()> {
     diesel::delete(sections::table.find(id)).execute(conn)?;
     slugs::forget(conn, Resource::Section, id)?;
-    let was_shown = tree.get(id).is_some_and(|row| row.shown);
+    let was = tree.get(id);
+    let was_shown = was.is_some_and(|row| row.shown);
+    if was_shown {
+        name_places(id, was, None);
+    }
     let gone = [(id, Visible::from(was_shown, false))];
     changes::record(conn, Resource::Section, &gone, by.now)?;
     settle(conn, tree, by.now)

@@ -8,13 +8,16 @@ use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::articles;
-use crate::articles::store::SectionCount;
-use crate::db::{Conn, Timestamp};
+use crate::articles::lists::SectionCount;
+use crate::articles::wire::ArticleSummary;
+use crate::db::Conn;
 use crate::error::{ApiResult, FaultCode};
 use crate::http::answer::Delivery;
+use crate::http::keys::Keys;
 use crate::http::paging::{Found, Paging, PagingParams, Place, foreign_cursor};
 use crate::http::params::{FromParams, Params, Reader};
 use crate::http::reference::Ref;
+use crate::view::View;
 use crate::visibility::deliver;
 
 use super::store;
@@ -99,10 +102,10 @@ pub async fn list(
     query: Params<ListQuery>,
 ) -> ApiResult<HttpResponse> {
     let (query, site) = (query.0, app.config.site.clone());
-    deliver(&app, &req, app.config.cache_section, move |conn, now| {
-        let tree = store::tree(conn)?;
+    deliver(&app, &req, app.config.cache_section, move |conn, view| {
+        let (tree, now) = (view.tree(), view.now);
         let parent = match &query.parent {
-            Some(reference) => Some(shown_filter(conn, &tree, reference)?.id),
+            Some(reference) => Some(shown_filter(conn, tree, reference)?.id),
             None => None,
         };
         let shown = tree.rows().iter().filter(|row| {
@@ -110,22 +113,26 @@ pub async fn list(
                 && parent.is_none_or(|parent| row.parent_id == Some(parent))
                 && query.depth.is_none_or(|depth| row.depth == depth)
         });
-        let found = page(&tree, shown.collect(), &query.paging)?;
+        let found = page(tree, shown.collect(), &query.paging)?;
         let ids: Vec<i64> = found.items.iter().map(|row| row.id).collect();
-        let counts = articles::store::counts(conn, &ids, now)?;
+        let counts = articles::lists::section_counts(conn, &ids, now)?;
         let mut newest = match query.articles {
-            Some(limit) => articles::newest_in_each(conn, &tree, &site, &ids, limit, now)?,
+            Some(limit) => articles::newest_in_each(conn, tree, &site, &ids, limit, now)?,
             None => HashMap::new(),
         };
         let sections = found.items.iter().map(|row| Section {
             articles: query
                 .articles
                 .map(|_| newest.remove(&row.id).unwrap_or_default()),
-            ..section(&tree, row, &counts, &site.home_name)
+            ..section(tree, row, &counts, &site.home_name)
         });
-        let data = sections.collect();
+        let data: Vec<Section> = sections.collect();
         let (page, link) = query.paging.describe(&found);
-        Ok(Delivery::json(&SectionList { data, page })?.linked(link))
+        let shown = data.iter().flat_map(|section| &section.articles).flatten();
+        let keys = Keys::of_list(parent).and(data.iter().flat_map(Section::keys));
+        let keys = keys.and(shown.flat_map(ArticleSummary::keys));
+        let delivery = Delivery::json(&SectionList { data, page })?;
+        Ok(delivery.linked(link).keyed(keys))
     })
     .await
 }
@@ -214,13 +221,13 @@ fn section(
 #[get("/v1/sections/tree")]
 pub async fn read_tree(app: Data<App>, req: HttpRequest, _: Params<()>) -> ApiResult<HttpResponse> {
     let home_name = app.config.site.home_name.clone();
-    deliver(&app, &req, app.config.cache_section, move |conn, now| {
-        let tree = store::tree(conn)?;
+    deliver(&app, &req, app.config.cache_section, move |conn, view| {
+        let tree = view.tree();
         let ids: Vec<i64> = tree.rows().iter().map(|row| row.id).collect();
-        let counts = articles::store::counts(conn, &ids, now)?;
-        Delivery::json(&SectionTree {
-            data: nodes(&tree, None, &counts, &home_name),
-        })
+        let counts = articles::lists::section_counts(conn, &ids, view.now)?;
+        let data = nodes(tree, None, &counts, &home_name);
+        let keys = Keys::of_list(None).and(data.iter().flat_map(SectionNode::keys));
+        Ok(Delivery::json(&SectionTree { data })?.keyed(keys))
     })
     .await
 }
@@ -258,8 +265,8 @@ pub async fn read(
 ) -> ApiResult<HttpResponse> {
     let (text, query) = (path.into_inner(), req.query_string().to_owned());
     let home_name = app.config.site.home_name.clone();
-    deliver(&app, &req, app.config.cache_section, move |conn, now| {
-        read_one(conn, &text, &query, &home_name, now)
+    deliver(&app, &req, app.config.cache_section, move |conn, view| {
+        read_one(conn, &text, &query, &home_name, view)
     })
     .await
 }
@@ -269,11 +276,12 @@ fn read_one(
     text: &str,
     query: &str,
     home_name: &str,
-    now: Timestamp,
+    view: &View,
 ) -> ApiResult<Delivery> {
-    let tree = store::tree(conn)?;
-    let row = resolve_shown(conn, &tree, text, "", query)?;
-    let counts = articles::store::counts(conn, &[row.id], now)?;
-    let delivery = Delivery::json(&section(&tree, row, &counts, home_name))?;
-    Ok(delivery.modified(row.updated_at))
+    let tree = view.tree();
+    let row = resolve_shown(conn, tree, text, "", query)?;
+    let counts = articles::lists::section_counts(conn, &[row.id], view.now)?;
+    let section = section(tree, row, &counts, home_name);
+    let delivery = Delivery::json(&section)?.modified(row.updated_at);
+    Ok(delivery.keyed(section.keys().collect()))
 }

@@ -7,9 +7,10 @@ use crate::articles::wire::Cover;
 use crate::audit::{self, By, Event};
 use crate::changes::{self, Visible};
 use crate::db::schema::sections;
-use crate::db::{Conn, JsonOf, Timestamp};
+use crate::db::{Conn, JsonOf, Timestamp, purges};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::fields::Check;
+use crate::http::keys::Key;
 use crate::http::reference::Slug;
 use crate::slugs::{self, Resource};
 
@@ -284,6 +285,16 @@ pub(super) fn set_order(conn: &mut Conn, order: &[i64]) -> QueryResult<()> {
     Ok(())
 }
 
+/// Tells caches elsewhere of a section that stands somewhere else now, or is seen no more or only now: of
+/// what is listed in it, and of the sections above, which list it.
+pub(super) fn name_places(id: i64, was: Option<&SectionRow>, is: Option<&SectionRow>) {
+    let above = [was, is]
+        .into_iter()
+        .flatten()
+        .filter_map(|row| row.parent_id);
+    purges::name(above.chain([id]).map(Key::List));
+}
+
 /// Puts every derived column right after a change, raises the version of each section that looks
 /// different from `before`, tells the change log, and lists anew the articles of those that readers
 /// now find elsewhere, or no more.
@@ -311,6 +322,12 @@ pub(super) fn settle(conn: &mut Conn, before: &Tree, now: Timestamp) -> ApiResul
         if raised || was.is_none_or(|was| was.version != row.version) {
             let was_shown = was.is_some_and(|was| was.shown);
             changed.push((id, Visible::from(was_shown, derived.shown)));
+            let is_placed_anew = was.is_none_or(|was| {
+                was.parent_id != row.parent_id || was.position != derived.position
+            });
+            if (was_shown && is_placed_anew) || was_shown != derived.shown {
+                name_places(id, was, Some(row));
+            }
         }
         let is_right = row.path == derived.path
             && row.depth == derived.depth

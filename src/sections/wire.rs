@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::articles::wire::{ArticleSummary, Cover, CoverInput, Term};
 use crate::db::Timestamp;
 use crate::http::fields::{Member, Object};
+use crate::http::keys::Key;
 
 use super::tree::{SectionRow, Tree};
 
@@ -152,7 +153,22 @@ section_schema! {
     }
 }
 
+impl Section {
+    /// The keys of what it shows, without its articles: what is listed in it, for it counts that.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        let steps = self.breadcrumb.iter().filter_map(|step| step.id);
+        steps.map(Key::Section).chain([Key::List(self.id)])
+    }
+}
+
 impl SectionNode {
+    /// The keys of what it and those below it show.
+    pub fn keys(&self) -> Vec<Key> {
+        let below = self.children.iter().flat_map(Self::keys);
+        let own = [Key::Section(self.id), Key::List(self.id)];
+        own.into_iter().chain(below).collect()
+    }
+
     /// The node of a section with these children.
     pub fn new(section: Section, children: Vec<Self>) -> Self {
         Self {

@@ -52,7 +52,7 @@ impl<T: FromParams> FromRequest for Asked<T> {
         let dry_run = reader.boolean("dry_run").unwrap_or(false);
         let if_match = IfMatch::read(req, &mut reader);
         let keyed = Keyed::read(req, &mut reader);
-        ready(reader.finish().map(|()| Self {
+        ready(reader.finish().map(|_| Self {
             query,
             if_match,
             dry_run,
@@ -123,13 +123,13 @@ impl FromRequest for Keyed {
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         let mut reader = Reader::of(req);
         let keyed = Self::read(req, &mut reader);
-        ready(reader.finish().map(|()| keyed))
+        ready(reader.finish().map(|_| keyed))
     }
 }
 
 impl Keyed {
     fn read(req: &HttpRequest, reader: &mut Reader) -> Self {
-        let mut values = req.headers().get_all(IDEMPOTENCY_KEY);
+        let mut values = req.headers().get_all(&IDEMPOTENCY_KEY);
         let Some(value) = values.next().filter(|_| *req.method() == Method::POST) else {
             return Self(None);
         };

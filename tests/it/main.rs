@@ -12,6 +12,8 @@ mod articles;
 mod audit;
 mod auth;
 mod bad_input;
+mod cache;
+mod cdn;
 mod changes;
 mod checks;
 mod command_line;
@@ -24,6 +26,7 @@ mod lists;
 mod openapi;
 mod previews;
 mod publishing;
+mod replicas;
 mod revisions;
 mod sections;
 mod users;
@@ -44,11 +47,15 @@ fn all() -> Vec<Fact> {
         audit::facts(),
         auth::facts(),
         bad_input::facts(),
+        cache::facts(),
+        cache::coherence::facts(),
+        cdn::facts(),
         changes::facts(),
         checks::facts(),
         command_line::facts(),
         command_line::hits::facts(),
         command_line::killed::facts(),
+        command_line::replicas::facts(),
         database::facts(),
         frame::facts(),
         hits::facts(),
@@ -58,6 +65,7 @@ fn all() -> Vec<Fact> {
         openapi::facts(),
         previews::facts(),
         publishing::facts(),
+        replicas::facts(),
         revisions::facts(),
         sections::facts(),
         users::facts(),
@@ -84,6 +92,19 @@ fn main() -> ExitCode {
     for fact in all() {
         trials.push(trial(fact, Kind::Sqlite));
         trials.push(trial(fact, Kind::Postgres).with_ignored_flag(!postgres));
+    }
+    let behind = match cdn::proxies::facts() {
+        Ok(facts) => facts,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for (fact, is_left_out) in behind {
+        for kind in [Kind::Sqlite, Kind::Postgres] {
+            let is_left_out = is_left_out || (kind == Kind::Postgres && !postgres);
+            trials.push(trial(fact, kind).with_ignored_flag(is_left_out));
+        }
     }
     let left_out = all().len();
     secrets::log::start();

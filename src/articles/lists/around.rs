@@ -73,12 +73,8 @@ pub fn newest_in_each(
     Ok(newest)
 }
 
-/// Ids of the articles published just before and just after one, in its section.
-pub fn neighbors(
-    conn: &mut Conn,
-    id: i64,
-    now: Timestamp,
-) -> ApiResult<(Option<i64>, Option<i64>)> {
+/// The section of an article, and ids of those published just before and just after it there.
+pub fn neighbors(conn: &mut Conn, id: i64, now: Timestamp) -> ApiResult<(i64, [Option<i64>; 2])> {
     let (section, published_at): (i64, Timestamp) = articles::table
         .inner_join(listings::table)
         .filter(articles::id.eq(id).and(listings::section_id.eq(SITE)))
@@ -95,10 +91,11 @@ pub fn neighbors(
             .optional()
             .map(|found| found.map(|(id, _)| id))
     };
-    Ok((
+    let both = [
         beside(Direction::Descending)?,
         beside(Direction::Ascending)?,
-    ))
+    ];
+    Ok((section, both))
 }
 
 /// The most related articles that are found.

@@ -4,29 +4,33 @@
 //! management, of `articles`), then the rows of those ids.
 
 mod around;
+mod counts;
 mod keyset;
 mod manage;
 mod shapes;
 
 use chrono::NaiveDate;
-use diesel::dsl::{count_star, exists, not};
+use diesel::dsl::{exists, not};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use crate::articles::store::{KEYWORD, TAG};
 use crate::db::schema::{article_terms, articles, listings};
-use crate::db::{Conn, MultiBackend, Timestamp};
+use crate::db::{Conn, MultiBackend, Timestamp, among, dialect};
 use crate::error::ApiResult;
 use crate::hits::store::{Ranking, Window};
 use crate::http::paging::{Found, Paging};
+use crate::view::View;
 use crate::visibility::{SITE, is_public, public_of};
 use keyset::{after, found, keyset};
 
 pub use around::{MAX_RELATED, archive, neighbors, newest_in_each, related, tags};
+pub use counts::{SectionCount, count, section_counts};
 pub use manage::{ManagedFilter, ManagedSort, managed_articles, managed_page_ids};
 pub use shapes::{Include, article, changed, managed, managed_summaries, previewed, summaries};
 
 /// Which articles.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 #[allow(
     missing_docs,
     reason = "named as the parameters, which handlers.rs documents"
@@ -209,24 +213,18 @@ pub fn public_listings(filter: &Filter, now: Timestamp) -> Listings<'_> {
     query
 }
 
-/// How many listings a filter lets through.
-pub fn count(conn: &mut Conn, filter: &Filter, now: Timestamp) -> QueryResult<i64> {
-    public_listings(filter, now)
-        .select(count_star())
-        .first(conn)
-}
-
-/// A page of ids of public articles, on a day of the site and at an instant of it.
+/// A page of ids of public articles, on a day of the site.
 pub fn page_ids(
     conn: &mut Conn,
     filter: &Filter,
     sort: Sort,
     paging: &Paging,
-    at: (NaiveDate, Timestamp),
+    at: (NaiveDate, &View),
 ) -> ApiResult<Found<i64>> {
-    let (_, now) = at;
+    let (_, view) = at;
+    let now = view.now;
     let total = if paging.exact {
-        Some(count(conn, filter, now)?)
+        Some(view.total(conn, filter)?)
     } else {
         None
     };
@@ -286,19 +284,19 @@ fn by_views(
     (filter, window): (&Filter, Window),
     direction: Direction,
     (limit, offset): (i64, i64),
-    (today, now): (NaiveDate, Timestamp),
+    (today, view): (NaiveDate, &View),
 ) -> QueryResult<Vec<i64>> {
     let ranking = Ranking {
         filter,
         window,
         today,
-        now,
+        now: view.now,
     };
     match direction {
         Direction::Descending => ranking.slice(conn, offset, limit),
         Direction::Ascending => {
             // The same order from its other end.
-            let end = (count(conn, filter, now)? - offset).max(0);
+            let end = (view.total(conn, filter)? - offset).max(0);
             let start = (end - limit).max(0);
             let mut ids = ranking.slice(conn, start, end - start)?;
             ids.reverse();
@@ -338,27 +336,7 @@ fn section_order_ids(
     offset: i64,
     now: Timestamp,
 ) -> QueryResult<Vec<i64>> {
-    type Front = (i64, Option<Timestamp>, Option<i64>, Timestamp);
-    // The first condition is the partial index's own, so that PostgreSQL may use it.
-    let mut front: Vec<Front> = public_listings(filter, now)
-        .filter(
-            listings::pinned_until
-                .is_not_null()
-                .or(listings::position.is_not_null()),
-        )
-        .filter(
-            listings::pinned_until
-                .assume_not_null()
-                .gt(now)
-                .or(listings::position.is_not_null()),
-        )
-        .select((
-            listings::article_id,
-            listings::pinned_until,
-            listings::position,
-            listings::published_at,
-        ))
-        .load(conn)?;
+    let mut front = front(conn, filter, now)?;
     front.sort_by_key(|(id, pinned_until, position, published_at)| {
         let unpinned = pinned_until.is_none_or(|until| until <= now);
         let newest = std::cmp::Reverse((*published_at, *id));
@@ -386,6 +364,49 @@ fn section_order_ids(
         ids.extend(rest.into_iter().map(|(id, _)| id));
     }
     Ok(ids)
+}
+
+/// An article that is pinned or has a position: until when, which, and its date.
+type Front = (i64, Option<Timestamp>, Option<i64>, Timestamp);
+
+/// What is pinned in a section or has a position in it, of what a filter lets through.
+fn front(conn: &mut Conn, filter: &Filter, now: Timestamp) -> QueryResult<Vec<Front>> {
+    let ids = front_ids(conn, filter.section.unwrap_or(SITE))?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    public_listings(filter, now)
+        .filter(among(listings::article_id, &ids))
+        .filter(
+            listings::pinned_until
+                .assume_not_null()
+                .gt(now)
+                .or(listings::position.is_not_null()),
+        )
+        .select((
+            listings::article_id,
+            listings::pinned_until,
+            listings::position,
+            listings::published_at,
+        ))
+        .load(conn)
+}
+
+/// The articles that are pinned in a section or have a position in it, or were: few of however many.
+fn front_ids(conn: &mut Conn, section_id: i64) -> QueryResult<Vec<i64>> {
+    #[derive(QueryableByName)]
+    struct FrontRow {
+        #[diesel(sql_type = BigInt)]
+        article_id: i64,
+    }
+    // SQLite would rather walk the whole section.
+    let index = dialect::by_index(conn, "listings_front");
+    let sql = format!(
+        "SELECT article_id FROM listings{index} WHERE section_id = {section_id} \
+         AND (pinned_until IS NOT NULL OR position IS NOT NULL)"
+    );
+    let rows: Vec<FrontRow> = diesel::sql_query(sql).load(conn)?;
+    Ok(rows.into_iter().map(|row| row.article_id).collect())
 }
 
 /// Whether the article is public.

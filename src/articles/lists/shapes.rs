@@ -7,16 +7,18 @@ use diesel::prelude::*;
 use crate::articles::store::{ArticleRow, DetailsRow, Stored, also_in, related};
 use crate::articles::text::reading_minutes;
 use crate::articles::wire::{
-    Article, ArticleSummary, Body, BodyFormat, BodySource, ChangedArticle, Links, ManagedArticle,
-    ManagedArticleSummary, Rest,
+    Article, ArticleSummary, Attachment, Body, BodyFormat, BodySource, ChangedArticle, Links,
+    ManagedArticle, ManagedArticleSummary, Rest, Seo,
 };
 use crate::config::Site;
-use crate::db::schema::{article_details, articles};
-use crate::db::{Conn, Timestamp};
+use crate::db::schema::{article_also, article_details, articles, listings};
+use crate::db::{Conn, JsonOf, Timestamp, among};
 use crate::error::{ApiError, ApiResult};
-use crate::hits;
+use crate::http::answer::CountPlace;
 use crate::sections::Tree;
 use crate::sections::wire::{SectionRef, breadcrumb};
+use crate::view::View;
+use crate::visibility::{SITE, is_public};
 
 /// What comes with each summary.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,10 +36,9 @@ pub fn summaries(
     tree: &Tree,
     site: &Site,
     include: Include,
-    now: Timestamp,
 ) -> ApiResult<Vec<ArticleSummary>> {
     let rows: Vec<ArticleRow> = articles::table
-        .filter(articles::id.eq_any(ids))
+        .filter(among(articles::id, ids))
         .select(ArticleRow::as_select())
         .load(conn)?;
     let mut rows: HashMap<i64, ArticleRow> = rows.into_iter().map(|row| (row.id, row)).collect();
@@ -46,17 +47,12 @@ pub fn summaries(
     } else {
         HashMap::new()
     };
-    let mut counts = if include.hits {
-        hits::counts_of(conn, ids, site.zone, now)?
-    } else {
-        HashMap::new()
-    };
     let mut out = Vec::with_capacity(ids.len());
     for id in ids {
         let Some(row) = rows.remove(id) else { continue };
         let mut summary = summary(row, tree, site)?;
         summary.body = include.body.then(|| bodies.remove(id));
-        summary.hits = counts.remove(id);
+        summary.hits = include.hits.then_some(CountPlace { article_id: *id });
         out.push(summary);
     }
     Ok(out)
@@ -64,7 +60,7 @@ pub fn summaries(
 
 fn bodies(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Body>> {
     let rows: Vec<(i64, Option<String>, Option<String>)> = article_details::table
-        .filter(article_details::article_id.eq_any(ids))
+        .filter(among(article_details::article_id, ids))
         .select((
             article_details::article_id,
             article_details::html,
@@ -125,21 +121,59 @@ fn summary(row: ArticleRow, tree: &Tree, site: &Site) -> ApiResult<ArticleSummar
     })
 }
 
-/// A whole public article. It must be public: see [`super::is_public_now`].
+/// What only the page of an article shows.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = article_details)]
+struct Details {
+    canonical_url: Option<String>,
+    attachments: JsonOf<Vec<Attachment>>,
+    seo: Option<JsonOf<Seo>>,
+    html: Option<String>,
+    text: Option<String>,
+}
+
+impl From<DetailsRow> for Details {
+    fn from(row: DetailsRow) -> Self {
+        Self {
+            canonical_url: row.canonical_url,
+            attachments: row.attachments,
+            seo: row.seo,
+            html: row.html,
+            text: row.text,
+        }
+    }
+}
+
+/// A whole public article; `None` where there is none of this id.
 pub fn article(
     conn: &mut Conn,
     id: i64,
-    tree: &Tree,
+    view: &View,
     site: &Site,
     with_hits: bool,
-    now: Timestamp,
-) -> ApiResult<Article> {
-    let stored = crate::articles::store::find(conn, id)?;
-    let mut article = whole(stored, tree, site)?;
+) -> ApiResult<Option<Article>> {
+    let found: Option<(ArticleRow, Details)> = articles::table
+        .inner_join(article_details::table)
+        .inner_join(listings::table)
+        .filter(articles::id.eq(id))
+        .filter(listings::section_id.eq(SITE))
+        .filter(is_public(view.now))
+        .select((ArticleRow::as_select(), Details::as_select()))
+        .first(conn)
+        .optional()?;
+    let Some((row, details)) = found else {
+        return Ok(None);
+    };
+    let also_in: Vec<i64> = article_also::table
+        .filter(article_also::article_id.eq(id))
+        .order(article_also::ordinal)
+        .select(article_also::section_id)
+        .load(conn)?;
+    let mut article = whole(row, details, &also_in, view.tree(), site)?;
     if with_hits {
-        article.hits = hits::counts_of(conn, &[id], site.zone, now)?.remove(&id);
+        article.hits = Some(CountPlace { article_id: id });
     }
-    Ok(article)
+    Ok(Some(article))
 }
 
 /// A whole article in any state as readers would see it; one without a date has the present
@@ -151,19 +185,22 @@ pub fn previewed(
     now: Timestamp,
 ) -> ApiResult<Article> {
     stored.row.published_at.get_or_insert(now);
-    whole(stored, tree, site)
+    let details = stored.details.into();
+    whole(stored.row, details, &stored.also_in, tree, site)
 }
 
 /// A whole article, without its count. It must have a date.
-fn whole(stored: Stored, tree: &Tree, site: &Site) -> ApiResult<Article> {
-    let section_id = stored.row.section_id;
-    let summary = summary(stored.row, tree, site)?;
-    let also_in = stored
-        .also_in
-        .iter()
-        .filter_map(|id| tree.get(*id))
-        .filter(|row| row.shown);
-    let details = stored.details;
+fn whole(
+    row: ArticleRow,
+    details: Details,
+    also_in: &[i64],
+    tree: &Tree,
+    site: &Site,
+) -> ApiResult<Article> {
+    let section_id = row.section_id;
+    let summary = summary(row, tree, site)?;
+    let also_in = also_in.iter().filter_map(|id| tree.get(*id));
+    let also_in = also_in.filter(|row| row.shown);
     let rest = Rest {
         breadcrumb: breadcrumb(tree, section_id, &site.home_name),
         also_in: also_in.map(SectionRef::from).collect(),
@@ -190,7 +227,13 @@ pub fn changed(
     let mut found = HashMap::new();
     for stored in crate::articles::store::find_many(conn, &public)? {
         let (id, position) = (stored.row.id, stored.row.position);
-        let article = whole(stored, tree, site)?;
+        let article = whole(
+            stored.row,
+            stored.details.into(),
+            &stored.also_in,
+            tree,
+            site,
+        )?;
         found.insert(id, ChangedArticle::new(article, position));
     }
     Ok(found)
@@ -210,7 +253,7 @@ pub fn managed_summaries(
     );
     let rows: Vec<(ArticleRow, Lean)> = articles::table
         .inner_join(article_details::table)
-        .filter(articles::id.eq_any(ids))
+        .filter(among(articles::id, ids))
         .select((
             ArticleRow::as_select(),
             (

@@ -10,8 +10,9 @@ use diesel::sql_types::BigInt;
 use crate::articles::rules::Status;
 use crate::audit::{self, Actor, Change, Entry, Event, Resource};
 use crate::db::schema::articles;
-use crate::db::{Conn, Timestamp, dialect};
+use crate::db::{Conn, Timestamp, dialect, purges};
 use crate::error::{ApiResult, Code};
+use crate::http::keys::Key;
 
 use super::places::list_again;
 use super::write::{derive, log_change};
@@ -88,6 +89,8 @@ pub(super) fn settle(conn: &mut Conn, mut stored: Stored, act: &Act) -> ApiResul
             .execute(conn)?;
         list_again(conn, &act.tree, &stored.row, &stored.also_in)?;
         log_change(conn, now, Some(&was), &stored)?;
+        // By the clock it was not public before where it has expired, but caches have met it.
+        purges::name([Key::Article(stored.row.id), Key::SITE]);
         let change = Change::new("status", was.row.status, to.as_str());
         let entry = Entry::new(event, Resource::Article, stored.row.id).with(vec![change]);
         audit::record(conn, &Actor::system().at(now), entry)?;

@@ -23,7 +23,7 @@ use crate::articles::wire::{Attachment, BodyFormat, Cover, Edits, NewBody, Seo, 
 use crate::audit::{Actor, By};
 use crate::auth::{Caller, Permission};
 use crate::db::schema::{article_also, article_details, article_related, articles};
-use crate::db::{Conn, JsonOf, Timestamp};
+use crate::db::{Conn, JsonOf, Timestamp, among};
 use crate::error::{ApiError, ApiResult};
 use crate::http::fields::Check;
 use crate::sections::{self, Reach, Tree};
@@ -32,7 +32,7 @@ pub use due::{delete_trashed, due_ids, settle_due};
 pub use life::{delete, publish, take};
 pub use names::{Name, named};
 pub use order::{MAX_POSITION, reorder};
-pub use places::{KEYWORD, SectionCount, TAG, counts, ids_in_sections, move_all, relist};
+pub use places::{KEYWORD, TAG, ids_in_sections, move_all, relist};
 pub use references::{external_id_taken, known_articles};
 pub use write::{create, restore_revision, update};
 
@@ -90,6 +90,12 @@ impl ArticleRow {
     /// Whether readers see it, as [`crate::visibility::is_public`] tells of its listings.
     pub fn is_public_at(&self, now: Timestamp) -> bool {
         self.live && self.status_at(now) == Status::Published
+    }
+
+    /// Whether the change log has it as one that readers see, as [`Status::is_told`] tells.
+    pub fn is_told_at(&self, now: Timestamp) -> bool {
+        let stored = Status::parse(&self.status).unwrap_or(Status::Draft);
+        self.live && stored.is_told(self.published_at, self.expires_at, now)
     }
 
     /// Whether it is in the trash.
@@ -198,7 +204,7 @@ pub fn find(conn: &mut Conn, id: i64) -> ApiResult<Stored> {
 pub fn find_many(conn: &mut Conn, ids: &[i64]) -> QueryResult<Vec<Stored>> {
     let rows: Vec<(ArticleRow, DetailsRow)> = articles::table
         .inner_join(article_details::table)
-        .filter(articles::id.eq_any(ids))
+        .filter(among(articles::id, ids))
         .order(articles::id)
         .select((ArticleRow::as_select(), DetailsRow::as_select()))
         .load(conn)?;
@@ -235,7 +241,7 @@ pub fn slug_of(conn: &mut Conn, id: i64) -> QueryResult<Option<String>> {
 pub fn also_in(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Vec<i64>>> {
     let mut found: HashMap<i64, Vec<i64>> = HashMap::new();
     let rows: Vec<(i64, i64)> = article_also::table
-        .filter(article_also::article_id.eq_any(ids))
+        .filter(among(article_also::article_id, ids))
         .order((article_also::article_id, article_also::ordinal))
         .select((article_also::article_id, article_also::section_id))
         .load(conn)?;
@@ -249,7 +255,7 @@ pub fn also_in(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Vec<i64
 pub fn related(conn: &mut Conn, ids: &[i64]) -> QueryResult<HashMap<i64, Vec<i64>>> {
     let mut found: HashMap<i64, Vec<i64>> = HashMap::new();
     let rows: Vec<(i64, i64)> = article_related::table
-        .filter(article_related::article_id.eq_any(ids))
+        .filter(among(article_related::article_id, ids))
         .order((article_related::article_id, article_related::ordinal))
         .select((article_related::article_id, article_related::related_id))
         .load(conn)?;

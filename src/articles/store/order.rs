@@ -53,8 +53,8 @@ pub fn reorder(
         let place = number(index + usize::from(position.is_some() && index >= ahead));
         if other.position != Some(place) {
             place_at(conn, other, place)?;
-            let is_public = other.is_public_at(act.by.now);
-            moved.push((other.id, Visible::from(is_public, is_public)));
+            let is_told = other.is_told_at(act.by.now);
+            moved.push((other.id, Visible::from(is_told, is_told)));
         }
     }
     changes::record(conn, Resource::Article, &moved, act.by.now)?;

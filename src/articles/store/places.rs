@@ -1,20 +1,22 @@
 //! Where articles are found: their sections, tags and key words, and the rows of `listings`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
-use diesel::dsl::{count_star, max};
 use diesel::prelude::*;
+use diesel::upsert::excluded;
 
 use crate::changes::{self, Visible};
 use crate::db::dialect::MAX_BINDS;
-use crate::db::schema::{article_also, article_related, article_terms, articles, listings};
-use crate::db::{Conn, Timestamp};
+use crate::db::schema::{
+    article_also, article_related, article_terms, articles, listing_counts, listings,
+};
+use crate::db::{Conn, Timestamp, among, purges};
 use crate::each;
 use crate::error::ApiResult;
 use crate::hits;
+use crate::http::keys::Key;
 use crate::sections::Tree;
 use crate::slugs::Resource;
-use crate::visibility::is_public;
 
 use super::revise::revise;
 use super::tell;
@@ -168,9 +170,9 @@ struct Listed {
 }
 
 impl Listed {
-    fn is_public_at(&self, now: Timestamp) -> bool {
-        let status = Status::parse(&self.status).unwrap_or(Status::Draft);
-        self.live && status.at(self.published_at, self.expires_at, now) == Status::Published
+    fn is_told_at(&self, now: Timestamp) -> bool {
+        let stored = Status::parse(&self.status).unwrap_or(Status::Draft);
+        self.live && stored.is_told(self.published_at, self.expires_at, now)
     }
 }
 
@@ -186,10 +188,11 @@ pub(super) fn list_again(
     replace_listings(conn, &[row.id], &rows)
 }
 
-/// Replaces the listings of these articles; the sums of their views follow.
+/// Replaces the listings of these articles; the sums of their views follow. Caches elsewhere are told of
+/// every list that they are or were in, also where they stay: their order may be another one.
 fn replace_listings(conn: &mut Conn, ids: &[i64], rows: &[ListingRow]) -> QueryResult<()> {
     let before: Vec<(i64, i64)> = listings::table
-        .filter(listings::article_id.eq_any(ids))
+        .filter(among(listings::article_id, ids))
         .select((listings::article_id, listings::section_id))
         .load(conn)?;
     let before: HashSet<(i64, i64)> = before.into_iter().collect();
@@ -197,12 +200,48 @@ fn replace_listings(conn: &mut Conn, ids: &[i64], rows: &[ListingRow]) -> QueryR
         .iter()
         .map(|row| (row.article_id, row.section_id))
         .collect();
-    diesel::delete(listings::table.filter(listings::article_id.eq_any(ids))).execute(conn)?;
+    purges::name(before.union(&after).map(|(_, section)| Key::List(*section)));
+    diesel::delete(listings::table.filter(among(listings::article_id, ids))).execute(conn)?;
     insert_listings(conn, rows)?;
     let gone: Vec<(i64, i64)> = before.difference(&after).copied().collect();
     let come: Vec<(i64, i64)> = after.difference(&before).copied().collect();
+    move_counts(conn, &gone, &come)?;
     hits::listings_moved(conn, &gone, -1)?;
     hits::listings_moved(conn, &come, 1)
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = listing_counts, treat_none_as_default_value = false)]
+struct CountRow {
+    section_id: i64,
+    articles: i64,
+}
+
+/// Keeps the counts of listings right where pairs of article and section go and come.
+fn move_counts(conn: &mut Conn, gone: &[(i64, i64)], come: &[(i64, i64)]) -> QueryResult<()> {
+    let mut moved: BTreeMap<i64, i64> = BTreeMap::new();
+    for (listings, sign) in [(gone, -1), (come, 1)] {
+        for (_, section) in listings {
+            *moved.entry(*section).or_default() += sign;
+        }
+    }
+    let moved = moved.into_iter().filter(|(_, articles)| *articles != 0);
+    let rows: Vec<CountRow> = moved
+        .map(|(section_id, articles)| CountRow {
+            section_id,
+            articles,
+        })
+        .collect();
+    for chunk in rows.chunks(CHUNK) {
+        each!(conn, c => diesel::insert_into(listing_counts::table)
+            .values(chunk)
+            .on_conflict(listing_counts::section_id)
+            .do_update()
+            .set(listing_counts::articles
+                .eq(listing_counts::articles + excluded(listing_counts::articles)))
+            .execute(c))?;
+    }
+    Ok(())
 }
 
 /// Lists an article that is new, so that it has no views.
@@ -212,8 +251,14 @@ pub(super) fn list_new(
     row: &ArticleRow,
     also_in: &[i64],
 ) -> QueryResult<()> {
-    let listed = listed_of(row);
-    insert_listings(conn, &listing_rows(tree, &listed, also_in))
+    let rows = listing_rows(tree, &listed_of(row), also_in);
+    let come: Vec<(i64, i64)> = rows
+        .iter()
+        .map(|row| (row.article_id, row.section_id))
+        .collect();
+    purges::name(rows.iter().map(|row| Key::List(row.section_id)));
+    insert_listings(conn, &rows)?;
+    move_counts(conn, &[], &come)
 }
 
 fn listed_of(row: &ArticleRow) -> Listed {
@@ -271,9 +316,9 @@ pub fn relist(
         }
         let (mut rows, mut changed) = (Vec::new(), Vec::new());
         for article in &mut listed {
-            let was = article.is_public_at(now);
+            let was = article.is_told_at(now);
             article.live = is_live(&article.status, article.section_id, tree);
-            let is = article.is_public_at(now);
+            let is = article.is_told_at(now);
             if was != is || told.contains(&article.id) {
                 changed.push((article.id, Visible::from(was, is)));
             }
@@ -353,46 +398,4 @@ pub fn move_all(conn: &mut Conn, from: i64, to: i64, act: &Act) -> ApiResult<Vec
         }
     }
     Ok(ids)
-}
-
-/// What a section shows of its articles.
-#[derive(Debug, Clone, Copy)]
-pub struct SectionCount {
-    /// Public articles in it and below it, each counted once.
-    pub articles: i64,
-    /// When the newest was published.
-    pub last_published_at: Timestamp,
-}
-
-/// The counts of those of these sections that have public articles; of the whole site for 0.
-pub fn counts(
-    conn: &mut Conn,
-    section_ids: &[i64],
-    now: Timestamp,
-) -> QueryResult<HashMap<i64, SectionCount>> {
-    let mut counts = HashMap::new();
-    for chunk in section_ids.chunks(CHUNK) {
-        let rows: Vec<(i64, i64, Option<Timestamp>)> = listings::table
-            .filter(listings::section_id.eq_any(chunk))
-            .filter(is_public(now))
-            .group_by(listings::section_id)
-            .select((
-                listings::section_id,
-                count_star(),
-                max(listings::published_at),
-            ))
-            .load(conn)?;
-        for (section, articles, newest) in rows {
-            if let Some(last_published_at) = newest {
-                counts.insert(
-                    section,
-                    SectionCount {
-                        articles,
-                        last_published_at,
-                    },
-                );
-            }
-        }
-    }
-    Ok(counts)
 }

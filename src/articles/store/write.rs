@@ -249,8 +249,8 @@ pub(super) fn log_change(
     was: Option<&Stored>,
     is: &Stored,
 ) -> QueryResult<()> {
-    let was_public = was.is_some_and(|was| was.row.is_public_at(now));
-    let visible = Visible::from(was_public, is.row.is_public_at(now));
+    let was_told = was.is_some_and(|was| was.row.is_told_at(now));
+    let visible = Visible::from(was_told, is.row.is_told_at(now));
     changes::record(conn, Resource::Article, &[(is.row.id, visible)], now)
 }
 

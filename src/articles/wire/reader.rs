@@ -6,6 +6,8 @@ use utoipa::ToSchema;
 use super::parts::{Attachment, Cover, Seo, Source, Term};
 use crate::db::Timestamp;
 use crate::hits::wire::HitCount;
+use crate::http::answer::CountPlace;
+use crate::http::keys::{Key, Keys};
 use crate::sections::wire::{Breadcrumb, SectionRef};
 
 /// Where an article is found.
@@ -124,8 +126,8 @@ reader_schema! {
         pub body: Option<Option<Body>>,
         /// The hit count; only with `include=hits`.
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
-        pub hits: Option<HitCount>,
+        #[schema(nullable = false, value_type = Option<HitCount>)]
+        pub hits: Option<CountPlace>,
     }
 }
 
@@ -155,8 +157,8 @@ reader_schema! {
         pub body: Option<Body>,
         /// The hit count; only with `include=hits`.
         #[serde(skip_serializing_if = "Option::is_none")]
-        #[schema(nullable = false)]
-        pub hits: Option<HitCount>,
+        #[schema(nullable = false, value_type = Option<HitCount>)]
+        pub hits: Option<CountPlace>,
     }
 }
 
@@ -239,7 +241,22 @@ pub struct Rest {
     pub body: Option<Body>,
 }
 
+impl ArticleSummary {
+    /// The keys of what it shows.
+    pub fn keys(&self) -> [Key; 2] {
+        [Key::Article(self.id), Key::Section(self.section.id)]
+    }
+}
+
 impl Article {
+    /// The keys of what it shows.
+    pub fn keys(&self) -> Keys {
+        let steps = self.breadcrumb.iter().filter_map(|step| step.id);
+        let sections = steps.chain(self.also_in.iter().map(|section| section.id));
+        let article = [Key::Article(self.id)].into_iter();
+        article.chain(sections.map(Key::Section)).collect()
+    }
+
     /// The article of this summary.
     pub fn new(summary: ArticleSummary, rest: Rest) -> Self {
         Self {

@@ -182,9 +182,7 @@ impl Memory {
         if folded > seen {
             return Ok(true);
         }
-        for delta in store::after(conn, other, seen)? {
-            self.add(&delta);
-        }
+        store::take_up_after(conn, other, seen, |delta| self.add(delta))?;
         Ok(false)
     }
 

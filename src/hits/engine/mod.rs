@@ -235,18 +235,19 @@ impl Engine {
         self.inner.metrics.restarts.inc();
     }
 
-    /// Folds what stands in the log into the ledger, a little at a time, and returns how many articles
-    /// were touched.
-    pub async fn fold(&self, app: &App) -> ApiResult<usize> {
+    /// Folds what stands in the log into the ledger, a little at a time.
+    pub async fn fold(&self, app: &App) -> ApiResult<Folded> {
         let zone = app.config.site.zone;
-        self.finish_fold(app).await?;
-        let gathered = app
-            .db
-            .read(|conn| Ok::<_, ApiError>(Gathered::read(conn)?))
-            .await?;
+        let mut took = self.finish_fold(app).await?;
+        let gather = |conn: &mut Conn| {
+            let began = Instant::now();
+            Ok::<_, ApiError>((Gathered::read(conn)?, began.elapsed()))
+        };
+        let (gathered, reading) = app.db.read(gather).await?;
+        took += reading;
         self.inner.metrics.pending.set(gathered.flushes());
         if gathered.is_empty() {
-            return Ok(0);
+            return Ok(Folded { articles: 0, took });
         }
         let (clock, articles) = (app.clock.clone(), gathered.articles());
         let taken = app
@@ -255,35 +256,39 @@ impl Engine {
             .await;
         match taken {
             // Another node is at it.
-            Err(DbError::Query(diesel::result::Error::RollbackTransaction)) => return Ok(0),
-            taken => drop(taken?),
+            Err(DbError::Query(diesel::result::Error::RollbackTransaction)) => {
+                return Ok(Folded { articles: 0, took });
+            }
+            taken => took += taken?.1,
         }
-        self.finish_fold(app).await?;
+        took += self.finish_fold(app).await?;
         self.inner.metrics.folded.inc_by(articles as u64);
-        Ok(articles)
+        Ok(Folded { articles, took })
     }
 
     /// Folds in what was taken, and deletes it from the log.
-    async fn finish_fold(&self, app: &App) -> ApiResult<()> {
+    async fn finish_fold(&self, app: &App) -> ApiResult<Duration> {
         let (zone, clock) = (app.config.site.zone, app.clock.clone());
-        self.while_any(app, move |conn| fold_part(conn, zone, clock.now()))
-            .await?;
-        self.while_any(app, store::sweep).await
+        let folding = move |conn: &mut Conn| fold_part(conn, zone, clock.now());
+        Ok(self.while_any(app, folding).await? + self.while_any(app, store::sweep).await?)
     }
 
-    /// Does short work until none is left.
-    async fn while_any<F>(&self, app: &App, work: F) -> ApiResult<()>
+    /// Does short work until none is left, and returns how long it took.
+    async fn while_any<F>(&self, app: &App, work: F) -> ApiResult<Duration>
     where
         F: Fn(&mut Conn) -> QueryResult<bool> + Clone + Send + 'static,
     {
+        let mut all = Duration::ZERO;
         loop {
-            let (work, began) = (work.clone(), Instant::now());
+            let work = work.clone();
             let is_any = move |conn: &mut Conn| Ok::<_, ApiError>(work(conn)?);
-            if !app.db.upkeep(is_any).await? {
-                return Ok(());
+            let (is_any, took) = app.db.upkeep(is_any).await?;
+            all += took;
+            if !is_any {
+                return Ok(all);
             }
             // Hits that come meanwhile have as much of the time.
-            tokio::time::sleep(began.elapsed()).await;
+            tokio::time::sleep(took).await;
         }
     }
 }
@@ -345,6 +350,15 @@ pub async fn tidy(app: &App) -> ApiResult<usize> {
             return Ok(done);
         }
     }
+}
+
+/// What was folded.
+#[derive(Debug, Clone, Copy)]
+pub struct Folded {
+    /// Of how many articles.
+    pub articles: usize,
+    /// How long the work took, without the waits for a turn.
+    pub took: Duration,
 }
 
 /// Closes the queue when dropped.

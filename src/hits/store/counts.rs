@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{Days, NaiveDate};
 use diesel::prelude::*;
 
-use crate::db::schema::{hit_days, listings};
-use crate::db::{Conn, Timestamp};
+use crate::db::schema::hit_days;
+use crate::db::{Conn, Timestamp, among};
 use crate::hits::wire::{Clients, HitCount, ManagedHitCount, Visitors};
-use crate::visibility::{SITE, public_of};
+use crate::visibility::{SITE, listed_not_public, public_of};
 
 use super::fold::{DAY, Ledger, TOTAL, WHOLE, ledger_rows, sums_of, with_visitors};
 use super::log::Delta;
@@ -47,7 +47,7 @@ fn days_between(
     let mut days = Vec::new();
     for chunk in ids.chunks(CHUNK) {
         let rows: Vec<Day> = hit_days::table
-            .filter(hit_days::article_id.eq_any(chunk))
+            .filter(among(hit_days::article_id, chunk))
             .filter(hit_days::day.between(first, last))
             .select((
                 hit_days::article_id,
@@ -218,7 +218,7 @@ fn visitors_of_days(
     for chunk in ids.chunks(CHUNK) {
         let days: Vec<NaiveDate> = new.keys().map(|(_, day)| *day).collect();
         let sketches: Vec<(i64, NaiveDate, Option<Vec<u8>>)> = hit_days::table
-            .filter(hit_days::article_id.eq_any(chunk))
+            .filter(among(hit_days::article_id, chunk))
             .filter(hit_days::day.eq_any(days))
             .select((hit_days::article_id, hit_days::day, hit_days::sketch))
             .load(conn)?;
@@ -294,30 +294,10 @@ pub fn pending_within(
         .collect())
 }
 
-/// Articles that are listed in a section and not public at this instant: sums include them. They are few:
-/// what is scheduled, and what has expired just now.
-pub fn listed_not_public(
-    conn: &mut Conn,
-    section_id: i64,
-    now: Timestamp,
-) -> QueryResult<Vec<i64>> {
-    let ahead: Vec<i64> = listings::table
-        .filter(listings::section_id.eq(section_id))
-        .filter(listings::published_at.gt(now))
-        .select(listings::article_id)
-        .load(conn)?;
-    // Of all sections: SQLite would go through all of one rather than through all that has expired.
-    let expired: Vec<(i64, i64)> = listings::table
-        .filter(listings::expires_at.is_not_null())
-        .filter(listings::expires_at.assume_not_null().le(now))
-        .select((listings::section_id, listings::article_id))
-        .load(conn)?;
-    let expired = expired.into_iter().filter(|(of, _)| *of == section_id);
-    let mut ids: Vec<i64> = expired.map(|(_, id)| id).collect();
-    ids.extend(ahead);
-    ids.sort_unstable();
-    ids.dedup();
-    Ok(ids)
+/// Articles that are listed in a section and not public at this instant: sums include them.
+pub fn hidden_in(conn: &mut Conn, section_id: i64, now: Timestamp) -> QueryResult<Vec<i64>> {
+    let hidden = listed_not_public(conn, &[section_id], now)?.into_iter();
+    Ok(hidden.map(|(_, article)| article).collect())
 }
 
 /// Views of what is public in a section and below it.
@@ -339,7 +319,7 @@ pub fn section_views(
     now: Timestamp,
 ) -> QueryResult<SectionViews> {
     let pending = pending_within(conn, section_id, now)?;
-    let hidden = listed_not_public(conn, section_id, now)?;
+    let hidden = hidden_in(conn, section_id, now)?;
     let of_hidden = windows_of(conn, &hidden, today)?;
     let days = sums_of(conn, section_id, DAY, first_day(today, 30), today)?;
     let window = |days_back: u64, of: fn(&Windows) -> i64| -> i64 {
@@ -376,6 +356,6 @@ fn total_of(
 /// All views of what is public.
 pub fn site_total(conn: &mut Conn, now: Timestamp) -> QueryResult<i64> {
     let pending = pending_within(conn, SITE, now)?;
-    let hidden = listed_not_public(conn, SITE, now)?;
+    let hidden = hidden_in(conn, SITE, now)?;
     total_of(conn, SITE, &hidden, &pending)
 }

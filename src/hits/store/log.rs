@@ -23,6 +23,9 @@ use crate::hits::rules::Client;
 
 use super::pending;
 
+/// How many rows are held in memory at once.
+const ROWS: i64 = 500;
+
 /// What hits add to the ledger of one article.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delta {
@@ -324,17 +327,29 @@ pub fn latest_of_others(conn: &mut Conn, node: i64) -> QueryResult<Vec<(i64, i64
     Ok(latest)
 }
 
-/// What a node has appended after `seq` and is still in the log.
-pub fn after(conn: &mut Conn, node: i64, seq: i64) -> QueryResult<Vec<Delta>> {
-    let payloads: Vec<Vec<u8>> = hit_log::table
-        .filter(hit_log::node.eq(node).and(hit_log::seq.gt(seq)))
-        .select(hit_log::payload)
-        .load(conn)?;
-    let mut deltas = Vec::new();
-    for payload in payloads {
-        deltas.extend(decode(&payload)?);
+/// Takes up what a node has appended after `seq` and is still in the log.
+pub fn take_up_after(
+    conn: &mut Conn,
+    node: i64,
+    seq: i64,
+    mut take_up: impl FnMut(&Delta),
+) -> QueryResult<()> {
+    let mut last = seq;
+    loop {
+        let rows: Vec<(i64, Vec<u8>)> = hit_log::table
+            .filter(hit_log::node.eq(node).and(hit_log::seq.gt(last)))
+            .order(hit_log::seq)
+            .limit(ROWS)
+            .select((hit_log::seq, hit_log::payload))
+            .load(conn)?;
+        let Some((seq, _)) = rows.last() else {
+            return Ok(());
+        };
+        last = *seq;
+        for (_, payload) in rows {
+            decode(&payload)?.iter().for_each(&mut take_up);
+        }
     }
-    Ok(deltas)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod series;
 
 pub use counts::{SectionViews, counts, ledgers, section_views, site_total, totals};
 pub use fold::{Gathered, apply, fold_part, move_sums, sweep, take, tell_nodes};
-pub use log::{Delta, State, Views, after, append, append_if, latest_of_others, state};
+pub use log::{Delta, State, Views, append, append_if, latest_of_others, state, take_up_after};
 pub use managed::{
     Among, Correction, Exported, ManagedSort, Refusal, add_history, correct, exported,
     managed_page_ids, start_from,

@@ -20,7 +20,7 @@ use super::counts::CHUNK;
 use super::log::{Delta, Row, decode};
 
 /// Of how many hits rows that this node has appended are kept until somebody reads: each may be of an
-/// article of its own, and takes some 300 bytes then.
+/// article of its own, and takes some 200 bytes then.
 const MAX_HITS: usize = 50_000;
 /// How often a reader looks again where others have read on meanwhile.
 const TRIES: u32 = 3;
@@ -58,6 +58,22 @@ struct Own {
     rows: HashMap<(i64, i64), Row>,
     /// Of how many articles they are, all told.
     deltas: usize,
+}
+
+impl Own {
+    /// Takes out the rows of a node that are there, and their numbers off those that are wanted.
+    fn take(&mut self, node: i64, wanted: &mut Vec<i64>) -> Vec<Row> {
+        let mut taken = Vec::new();
+        wanted.retain(|seq| match self.rows.remove(&(node, *seq)) {
+            Some(row) => {
+                self.deltas = self.deltas.saturating_sub(row.len());
+                taken.push(row);
+                false
+            }
+            None => true,
+        });
+        taken
+    }
 }
 
 fn locked<T: Default>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -145,7 +161,8 @@ struct Seen {
 /// What a snapshot has more.
 #[derive(Default)]
 struct More {
-    rows: Vec<Row>,
+    /// The flushes, put together as they are read: there may be a million hits of few articles.
+    flushes: HashMap<i64, Delta>,
     parts: Vec<(i64, Row)>,
 }
 
@@ -178,7 +195,7 @@ impl Seen {
             // What was folded in may stand there for a while.
             let known = ends.get(node).map_or(end.folded, |known| known.last);
             if end.last > known {
-                more.rows.extend(rows(conn, *node, known, end.last)?);
+                add_rows(conn, *node, known, end.last, &mut more.flushes)?;
             }
         }
         let missing: Vec<i64> = self
@@ -207,7 +224,7 @@ impl Pending {
 
     /// Has what the snapshot has, and what came later; but its parts and no others.
     fn add(&mut self, more: More, seen: &Seen) {
-        for delta in more.rows.iter().flat_map(|row| row.iter()) {
+        for delta in more.flushes.values() {
             merge_into(&mut self.flushes, delta);
         }
         for (node, end) in &seen.ends {
@@ -253,28 +270,30 @@ fn merge_into(merged: &mut HashMap<i64, Delta>, delta: &Delta) {
         .merge(delta);
 }
 
-/// The rows of a node after one flush and up to another that are in the log.
-fn rows(conn: &mut Conn, node: i64, after: i64, last: i64) -> QueryResult<Vec<Row>> {
+/// Adds the rows of a node after one flush and up to another that are in the log.
+fn add_rows(
+    conn: &mut Conn,
+    node: i64,
+    after: i64,
+    last: i64,
+    flushes: &mut HashMap<i64, Delta>,
+) -> QueryResult<()> {
     let within = hit_log::node
         .eq(node)
         .and(hit_log::seq.gt(after))
         .and(hit_log::seq.le(last));
-    let seqs: Vec<i64> = hit_log::table
+    let mut missing: Vec<i64> = hit_log::table
         .filter(within)
         .select(hit_log::seq)
         .load(conn)?;
-    let (mut rows, mut missing) = (Vec::with_capacity(seqs.len()), Vec::new());
-    {
-        let mut own = locked(&OWN);
-        for seq in seqs {
-            match own.rows.remove(&(node, seq)) {
-                Some(row) => {
-                    own.deltas = own.deltas.saturating_sub(row.len());
-                    rows.push(row);
-                }
-                None => missing.push(seq),
-            }
+    let mut add = |row: &[Delta]| {
+        for delta in row {
+            merge_into(flushes, delta);
         }
+    };
+    let own = locked(&OWN).take(node, &mut missing);
+    for row in own {
+        add(&row);
     }
     for chunk in missing.chunks(CHUNK) {
         let payloads: Vec<Vec<u8>> = hit_log::table
@@ -282,10 +301,10 @@ fn rows(conn: &mut Conn, node: i64, after: i64, last: i64) -> QueryResult<Vec<Ro
             .select(hit_log::payload)
             .load(conn)?;
         for payload in payloads {
-            rows.push(Arc::new(decode(&payload)?));
+            add(&decode(&payload)?);
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
 /// Reads where each node is. (Its flushes that were folded in last may be none: 0.)
@@ -372,13 +391,20 @@ mod tests {
             delta
         };
         let row = |ids: &[i64]| -> Row { Arc::new(ids.iter().map(|id| delta(*id)).collect()) };
+        let flushes = |rows: &[Row]| {
+            let mut flushes = HashMap::new();
+            for delta in rows.iter().flat_map(|row| row.iter()) {
+                merge_into(&mut flushes, delta);
+            }
+            flushes
+        };
         let mut pending = Pending::default();
         let first = Seen {
             ends: ends(&[(1, 0, 2)]),
             parts: vec![8, 9],
         };
         let more = More {
-            rows: vec![row(&[1, 2]), row(&[1])],
+            flushes: flushes(&[row(&[1, 2]), row(&[1])]),
             parts: vec![(8, row(&[2])), (9, row(&[3]))],
         };
         pending.add(more, &first);

@@ -14,7 +14,7 @@ use diesel::prelude::*;
 
 use crate::articles::lists::{Filter, public_listings};
 use crate::db::schema::{hit_totals, listings};
-use crate::db::{Conn, MultiBackend, Timestamp};
+use crate::db::{Conn, MultiBackend, Timestamp, among};
 use crate::visibility::{SITE, public_of};
 
 use super::counts::{CHUNK, Windows, first_day, windows_of};
@@ -227,7 +227,7 @@ impl Ranking<'_> {
         let mut wanted = Vec::new();
         for chunk in ids.chunks(CHUNK) {
             let rows: Vec<i64> = public_listings(self.filter, self.now)
-                .filter(listings::article_id.eq_any(chunk))
+                .filter(among(listings::article_id, chunk))
                 .select(listings::article_id)
                 .load(conn)?;
             wanted.extend(rows);
@@ -327,7 +327,7 @@ pub fn folded_last_of(conn: &mut Conn, ids: &[i64]) -> QueryResult<Option<Timest
     let mut last: Option<Timestamp> = None;
     for chunk in ids.chunks(CHUNK) {
         let of_chunk: Option<Timestamp> = hit_totals::table
-            .filter(hit_totals::article_id.eq_any(chunk))
+            .filter(among(hit_totals::article_id, chunk))
             .select(max(hit_totals::last_at))
             .first(conn)?;
         last = last.max(of_chunk);

@@ -12,7 +12,7 @@ use crate::db::{Conn, Timestamp};
 use crate::hits::wire::{DayHits, HourHits, MonthHits};
 use crate::visibility::{is_public, public_of};
 
-use super::counts::{CHUNK, article_days, listed_not_public, pending_within};
+use super::counts::{CHUNK, article_days, hidden_in, pending_within};
 use super::fold::{DAY, MONTH, sums_of};
 use super::log::Delta;
 use super::pending::pending_of;
@@ -71,7 +71,7 @@ pub fn daily(
         }
         Of::Section(id) => {
             add_all(&mut hits, sums_of(conn, id, DAY, first, last)?, 1);
-            let hidden = listed_not_public(conn, id, now)?;
+            let hidden = hidden_in(conn, id, now)?;
             for chunk in hidden.chunks(CHUNK) {
                 let rows: Vec<(NaiveDate, i64)> = hit_days::table
                     .filter(hit_days::article_id.eq_any(chunk))
@@ -134,7 +134,7 @@ pub fn monthly(
         Of::Article(id) => add_all(&mut hits, of_articles(conn, &[id])?, 1),
         Of::Section(id) => {
             add_all(&mut hits, sums_of(conn, id, MONTH, first, last)?, 1);
-            for chunk in listed_not_public(conn, id, now)?.chunks(CHUNK) {
+            for chunk in hidden_in(conn, id, now)?.chunks(CHUNK) {
                 add_all(&mut hits, of_articles(conn, chunk)?, -1);
             }
         }

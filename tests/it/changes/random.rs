@@ -154,6 +154,10 @@ impl Desk {
     /// Holds the copies, and a new one, against what delivery shows, and tells how many articles that
     /// is.
     async fn compare(&self, replicas: &mut Vec<Replica>, seed: u64) -> usize {
+        for node in &self.nodes {
+            // What another node wrote is known here a moment later.
+            lanmu::cache::look(&node.app).await.expect("the change log");
+        }
         let shown = delivered(&self.nodes[0]).await;
         assert_eq!(shown, delivered(&self.nodes[1]).await);
         let mut new = Replica::default();

@@ -183,6 +183,30 @@ async fn what_was_archived_by_hand_is_not_brought_back(stage: Stage) {
     assert_eq!(stored_status(&app, id).await, "archived");
 }
 
+async fn what_a_later_clock_has_published_is_not_forgotten_by_an_earlier_one(stage: Stage) {
+    let (ahead, behind) = (stage.app().await, stage.app().await);
+    let id = scheduled(&ahead).await;
+    let section = "/v1/admin/sections/1";
+    let visible = |is: bool| json!({"visible": is});
+    ahead.admin().patch(section, visible(false)).await.ok(200);
+    let mut replica = Replica::default();
+    replica.follow(&behind, 100).await;
+    ahead.set_clock("2026-01-31T05:00:00Z");
+    assert_eq!(ahead.tick().await, 1);
+    // Begun an hour ago.
+    behind.admin().patch(section, visible(true)).await.ok(200);
+    let slug = json!({"slug": "harbour"});
+    behind.admin().patch(section, slug).await.ok(200);
+    replica.follow(&behind, 100).await;
+    behind.set_clock("2026-01-31T05:00:00Z");
+    replica.follow(&behind, 100).await;
+    assert!(replica.content.articles.contains_key(&id));
+    lanmu::cache::look(&ahead.app)
+        .await
+        .expect("the change log");
+    assert_eq!(replica.content, delivered(&ahead).await);
+}
+
 async fn a_node_behind_holds_back_what_another_has_published(stage: Stage) {
     let (ahead, behind) = (stage.app().await, stage.app().await);
     let id = scheduled(&ahead).await;
@@ -266,6 +290,7 @@ crate::facts![
     a_node_that_was_down_over_the_instant_makes_up_for_it,
     a_clock_that_jumps_ends_right,
     what_was_archived_by_hand_is_not_brought_back,
+    what_a_later_clock_has_published_is_not_forgotten_by_an_earlier_one,
     a_node_behind_holds_back_what_another_has_published,
     many_that_come_due_at_once_are_all_written_down,
     two_nodes_publish_by_themselves_in_time,

@@ -2,6 +2,7 @@
 
 pub mod hits;
 pub mod killed;
+pub mod replicas;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -159,6 +159,8 @@ async fn compare_articles(app: &TestApp, model: &Model) {
 /// Holds what one of the nodes tells against the list of hits.
 pub async fn compare(model: &Model, numbers: &Numbers) {
     let app = model.node(numbers);
+    // What another node wrote is known here a moment later.
+    lanmu::cache::look(&app.app).await.expect("the change log");
     compare_articles(&app, model).await;
     let sections = model.sections.iter();
     let sections = sections.map(|section| Place::Section(section.id));

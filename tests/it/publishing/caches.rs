@@ -28,10 +28,12 @@ fn reads(id: i64, other: i64) -> Vec<String> {
     .map(ToOwned::to_owned)
     .to_vec();
     for id in [id, other] {
-        for rest in ["", "/neighbors", "/related", "/qr.svg"] {
+        for rest in ["/neighbors", "/related", "/qr.svg"] {
             paths.push(format!("/v1/articles/{id}{rest}"));
         }
     }
+    // What the other one shows of itself does not change with this one's time.
+    paths.push(format!("/v1/articles/{id}"));
     paths
 }
 

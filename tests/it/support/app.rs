@@ -128,7 +128,7 @@ impl TestApp {
     /// Folds hits of the log into the ledger, and tells of how many articles.
     pub async fn fold(&self) -> usize {
         let folded = self.app.hits.fold(&self.app).await;
-        folded.expect("the database answers")
+        folded.expect("the database answers").articles
     }
 
     /// A request to this path, to be sent with `.await` on [`Request::send`].
@@ -140,6 +140,14 @@ impl TestApp {
     /// `GET`.
     pub async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path).send().await
+    }
+
+    /// What `/metrics` tells under this name.
+    pub async fn measure(&self, name: &str) -> u64 {
+        let metrics = self.get("/metrics").await.ok(200).text();
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        let number = line.and_then(|rest| rest.trim().parse().ok());
+        number.unwrap_or_else(|| panic!("no {name} in {metrics}"))
     }
 
     /// `POST` of a JSON body, anonymously.

@@ -44,30 +44,29 @@ pub struct Cluster {
 impl Cluster {
     /// Makes and starts one in this folder, which is made, too.
     pub fn make(root: &Path) -> Self {
-        fs::create_dir(root).expect("the folder is new");
-        let owner = server_account();
-        if let Some((uid, gid)) = owner {
-            // PostgreSQL doesn't run as root; its account must reach its folder.
-            let above = root.parent().expect("a folder of ours");
-            chown(above, Some(uid), Some(gid)).expect("root may");
-            chown(root, Some(uid), Some(gid)).expect("root may");
-        }
-        let made = command("initdb", root, owner)
-            .args([
-                "--auth=trust",
-                "--username=postgres",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-            ])
-            .args(["--no-sync", "--pgdata"])
-            .arg(root.join("data"))
-            .output()
-            .expect("initdb runs");
-        assert!(
-            made.status.success(),
-            "{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
+        let owner = folder(root);
+        let mut initdb = command("initdb", root, owner);
+        initdb.args([
+            "--auth=trust",
+            "--username=postgres",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+        ]);
+        fill(initdb.args(["--no-sync", "--pgdata"]), root);
+        Self::start(root, owner)
+    }
+
+    /// Makes and starts a streaming replica of it in this folder, which is made, too.
+    pub fn replica(&self, root: &Path) -> Self {
+        let owner = folder(root);
+        let mut copy = command("pg_basebackup", root, owner);
+        copy.args(["--username=postgres", "--host"]).arg(&self.root);
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
+        fill(copy.arg("--pgdata"), root);
+        Self::start(root, owner)
+    }
+
+    fn start(root: &Path, owner: Option<(u32, u32)>) -> Self {
         let cluster = Self {
             root: root.to_owned(),
             owner,
@@ -83,6 +82,11 @@ impl Cluster {
             "postgres:///{database}?host={}&user=postgres",
             self.root.display()
         )
+    }
+
+    /// The folder of its data, as it tells itself.
+    pub fn data(&self) -> String {
+        self.root.join("data").display().to_string()
     }
 
     /// Whether it answers.
@@ -148,9 +152,32 @@ impl Drop for Cluster {
     }
 }
 
+/// Makes the folder, and tells the account that may run PostgreSQL in it, where this is root.
+fn folder(root: &Path) -> Option<(u32, u32)> {
+    fs::create_dir(root).expect("the folder is new");
+    let owner = server_account();
+    if let Some((uid, gid)) = owner {
+        // PostgreSQL doesn't run as root; its account must reach its folder.
+        let above = root.parent().expect("a folder of ours");
+        chown(above, Some(uid), Some(gid)).expect("root may");
+        chown(root, Some(uid), Some(gid)).expect("root may");
+    }
+    owner
+}
+
+/// Runs what makes the cluster's data, whose place is its last argument.
+fn fill(command: &mut Command, root: &Path) {
+    let made = command.arg(root.join("data")).output();
+    let made = made.expect("PostgreSQL's programs run");
+    let said = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "{said}");
+}
+
 fn command(program: &str, root: &Path, owner: Option<(u32, u32)>) -> Command {
     let bin = postgres_bin().expect("found before");
-    let mut command = Command::new(bin.join(program));
+    // What is on PATH may be links to some of the programs.
+    let initdb = fs::canonicalize(bin.join("initdb")).expect("found before");
+    let mut command = Command::new(initdb.with_file_name(program));
     if let Some((uid, gid)) = owner {
         command.uid(uid).gid(gid);
     }

@@ -150,6 +150,7 @@ const WRITTEN: &[&str] = &[
     "hit_months",
     "hit_hours",
     "hit_sums",
+    "listing_counts",
     "hit_log",
     "hit_parts",
     "hit_ids",
@@ -157,6 +158,8 @@ const WRITTEN: &[&str] = &[
     "hit_entries",
     "preview_links",
     "secrets",
+    "purges",
+    "purge_urls",
 ];
 
 #[derive(QueryableByName)]
@@ -221,10 +224,21 @@ fn cluster() -> &'static Cluster {
     })
 }
 
+/// A connection beside all databases of facts, to the cluster that they share.
+pub fn beside() -> Conn {
+    connect(&cluster().url("postgres"))
+}
+
 /// A cluster that one fact has for itself.
 pub fn own_cluster() -> Cluster {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     Cluster::make(&folder().join(format!("postgres_{number}")))
+}
+
+/// A streaming replica of a cluster.
+pub fn replica_of(cluster: &Cluster) -> Cluster {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    cluster.replica(&folder().join(format!("replica_{number}")))
 }
 
 /// Migrates a database that is empty, and adds the admin account.

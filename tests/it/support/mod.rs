@@ -8,6 +8,7 @@ pub mod contract;
 pub mod databases;
 pub mod numbers;
 pub mod people;
+pub mod replicated;
 pub mod secrets;
 pub mod stage;
 pub mod statements;

@@ -105,7 +105,12 @@ impl Stage {
 
     /// A node with these settings besides. Nodes of one stage share the database, not the clock.
     pub async fn with(&self, settings: &[(&str, &str)]) -> Rc<TestApp> {
-        let app = Rc::new(TestApp::start(&self.url(), settings).await);
+        self.on(&self.url(), settings).await
+    }
+
+    /// A node with these settings besides, on a database that the fact has made by itself.
+    pub async fn on(&self, url: &str, settings: &[(&str, &str)]) -> Rc<TestApp> {
+        let app = Rc::new(TestApp::start(url, settings).await);
         self.0.nodes.borrow_mut().push(Rc::clone(&app));
         app
     }

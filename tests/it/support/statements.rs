@@ -55,8 +55,9 @@ impl Watch {
         Self { url }
     }
 
-    /// What was sent since the last call, transactions' own statements aside, and those that look
-    /// the signing keys up: a node does that by itself every 10 seconds.
+    /// What was sent since the last call, transactions' own statements aside, and those that a node
+    /// sends by itself: looking the signing keys up every 10 seconds, and how far the change log goes
+    /// every second.
     pub fn take(&self) -> Vec<String> {
         let mut taken = self.take_all();
         taken.retain(|sql| !looks_keys_up(sql));
@@ -65,14 +66,25 @@ impl Watch {
 
     /// The same with those that look the signing keys up.
     pub fn take_all(&self) -> Vec<String> {
-        let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = sent.as_mut().and_then(|sent| sent.get_mut(&self.url));
-        let taken = list.map(std::mem::take).unwrap_or_default();
-        taken
+        self.take_whole()
             .into_iter()
             .filter(|sql| sql.starts_with("SELECT") || sql.starts_with("WITH"))
+            .filter(|sql| !looks_for_changes(sql))
             .collect()
     }
+
+    /// Everything that was sent since the last call, writes too.
+    pub fn take_whole(&self) -> Vec<String> {
+        let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = sent.as_mut().and_then(|sent| sent.get_mut(&self.url));
+        list.map(std::mem::take).unwrap_or_default()
+    }
+}
+
+/// Whether a statement reads how far the change log goes and nothing else.
+fn looks_for_changes(sql: &str) -> bool {
+    let sql = sql.replace(['"', '`'], "");
+    sql.starts_with("SELECT max(changes.seq) FROM changes")
 }
 
 /// Whether a statement reads the signing keys and nothing else.

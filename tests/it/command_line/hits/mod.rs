@@ -135,12 +135,13 @@ const UNBALANCED: &[(&str, &str)] = &[
     ),
 ];
 
-/// Waits until the service has folded everything in, and looks at the ledger's tables.
+/// Waits until the service has folded everything in, which rests up to 20 seconds, and looks at the
+/// ledger's tables.
 async fn assert_balanced(url: &str) {
     let mut conn = databases::connect(url);
     let log = "SELECT (SELECT count(*) FROM hit_log) + (SELECT count(*) FROM hit_parts) AS n";
     let mut left = found(&mut conn, log);
-    for _ in 0..400 {
+    for _ in 0..1200 {
         if left == 0 {
             break;
         }
