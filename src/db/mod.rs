@@ -4,9 +4,11 @@
 //! every query is written once, against [`Conn`].
 
 mod among;
+mod batch;
 #[allow(missing_docs, reason = "the derived backend has no doc comments")]
 mod conn;
 pub mod content;
+mod crew;
 pub mod dialect;
 mod listen;
 mod metrics;

@@ -4,6 +4,7 @@
 //! threads. Whoever waits, waits in a fair queue, and each wait has an end: for a turn, for a
 //! connection, for another node's writer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,15 +17,16 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use thiserror::Error;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::Conn;
+use super::batch::{self, Asked, Undone, Unit};
 use super::content::{self, Content};
+use super::crew::{Crew, Shared};
 use super::dialect::{self, HitsSync, Kind, MigrationError, Outcome};
 use super::listen::Listener;
 use super::metrics::Metrics;
 use super::plans;
-use super::purges;
 use super::replicas::{Replicas, Tried};
 
 /// How long a node that starts waits for another one that migrates the same SQLite file.
@@ -136,6 +138,17 @@ pub enum DbError {
     Query(#[from] diesel::result::Error),
 }
 
+impl DbError {
+    /// What it is to those who shared the transaction: they may try again.
+    fn of_another(&self) -> Self {
+        match self {
+            Self::Busy => Self::Busy,
+            Self::Query(error) if dialect::is_contention(error) => Self::Busy,
+            other => Self::Unreachable(other.to_string()),
+        }
+    }
+}
+
 /// The database, cheap to clone.
 #[derive(Clone)]
 pub struct Db {
@@ -145,10 +158,14 @@ pub struct Db {
 }
 
 struct Inner {
+    /// Threads that read.
+    reading: Crew<Reading>,
+    /// The thread that writes content.
+    writing: Crew<Writing>,
     readers: Lane,
     /// SQLite's only writer; PostgreSQL writes through `readers`.
     writer: Option<Lane>,
-    /// The fair queue of content writers (on SQLite, of all writers).
+    /// The fair queue of who writes content (on SQLite, of all writers).
     turn: Arc<Semaphore>,
     wait: Duration,
     queue: usize,
@@ -157,6 +174,16 @@ struct Inner {
     listener: Listener,
     replicas: Replicas,
     metrics: Metrics,
+}
+
+/// A unit of reading, on a thread that may block.
+type Reading = Box<dyn FnOnce() + Send>;
+
+/// A unit of writing content, where it is to be run, and a runtime to wait for that by.
+struct Writing {
+    inner: Arc<Inner>,
+    unit: Box<dyn Unit>,
+    runtime: Handle,
 }
 
 pub(super) struct Lane {
@@ -210,7 +237,11 @@ impl Db {
             DbUrl::Sqlite(_) => (lane(settings.pool_size, true), Some(lane(1, false))),
             DbUrl::Postgres(_) => (lane(settings.pool_size, false), None),
         };
+        let metrics = Metrics::default();
+        let waiting = &metrics.waiting;
         let inner = Inner {
+            reading: Crew::new("reader", settings.pool_size as usize, waiting, |read, _| read()),
+            writing: Crew::new("writer", 1, waiting, write),
             readers,
             writer,
             turn: Arc::new(Semaphore::new(1)),
@@ -220,7 +251,7 @@ impl Db {
             content: Content::default(),
             listener: Listener(manager(true)),
             replicas: Replicas::new(settings),
-            metrics: Metrics::default(),
+            metrics,
         };
         Self {
             inner: Arc::new(inner),
@@ -277,7 +308,7 @@ impl Db {
             shared.look(conn)?;
             work(conn)
         };
-        self.run(Kind::Read, work).await.map(|(done, _)| done)
+        self.look_up(Kind::Read, work).await
     }
 
     /// Whether delivery may read from replicas.
@@ -317,7 +348,7 @@ impl Db {
             let generation = content.look(conn)?;
             work(conn, generation)
         };
-        self.run(Kind::Read, work).await.map(|(done, _)| done)
+        self.look_up(Kind::Read, work).await
     }
 
     /// Runs statements that read, each of which sees the state of its own moment. Where one fails, for
@@ -328,8 +359,7 @@ impl Db {
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        self.inner.metrics.primary.inc();
-        self.run(Kind::Glance, work).await.map(|(done, _)| done)
+        self.look_up(Kind::Glance, work).await
     }
 
     /// Runs a unit of writing content: all of it or nothing, one at a time.
@@ -344,7 +374,20 @@ impl Db {
             shared.look(conn)?;
             work(conn)
         };
-        self.run(Kind::Content, work).await.map(|(done, _)| done)
+        let (reply, answer) = oneshot::channel();
+        let unit = Asked {
+            work: Some(work),
+            done: None,
+            reply,
+            span: tracing::Span::current(),
+            names_purges: self.inner.names_purges,
+        };
+        let job = Writing {
+            inner: Arc::clone(&self.inner),
+            unit: Box::new(unit),
+            runtime: Handle::current(),
+        };
+        self.stand_in(&self.inner.writing, job, answer).await
     }
 
     /// Runs a unit of writing as [`Db::write`] does, for what can be made again: should the power fail
@@ -356,17 +399,14 @@ impl Db {
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        self.run(Kind::Upkeep, work).await
+        self.keep_up(work).await
     }
 
     /// Waits for a turn to append hits, on a thread that may block. On PostgreSQL it waits for no
     /// content writer. `runtime` is the one whose timers tell when the wait is over.
     pub fn append(&self, runtime: &Handle, sync: HitsSync) -> Result<Appending, DbError> {
         let inner = &self.inner;
-        let take = |queue: &Arc<Semaphore>| match Arc::clone(queue).try_acquire_owned() {
-            Ok(permit) => Ok(permit),
-            Err(_) => runtime.block_on(inner.acquire(queue, self.is_patient)),
-        };
+        let take = |queue: &Arc<Semaphore>| inner.take(queue, runtime, self.is_patient);
         let turn = match inner.writer {
             Some(_) => Some(take(&inner.turn)?),
             None => None,
@@ -379,20 +419,76 @@ impl Db {
         })
     }
 
-    /// Runs a unit of work, and tells how long that took once it had its turn.
-    async fn run<T, E, F>(&self, kind: Kind, work: F) -> Result<(T, Duration), E>
+    /// Runs a unit of reading on a thread of its own.
+    async fn look_up<T, E, F>(&self, kind: Kind, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let (shared, span) = (Arc::clone(&self.inner), tracing::Span::current());
+        // On SQLite there are as many readers as threads that read.
+        let runtime = self.inner.writer.is_none().then(Handle::current);
+        let is_patient = self.is_patient;
+        let read = move || {
+            let done = span.in_scope(|| {
+                let lane = &shared.readers;
+                let _permit = match &runtime {
+                    Some(runtime) => Some(shared.take(&lane.permits, runtime, is_patient)?),
+                    None => None,
+                };
+                lane.work(kind, shared.wait, work)
+            });
+            // The client may have gone.
+            let _ = reply.send(done);
+        };
+        self.stand_in(&self.inner.reading, Box::new(read), answer)
+            .await
+    }
+
+    /// Waits in a line for a thread, and for what it answers. Work that has begun goes on when the client
+    /// has gone.
+    async fn stand_in<J, T, E>(
+        &self,
+        crew: &Crew<J>,
+        job: J,
+        mut answer: oneshot::Receiver<Result<T, E>>,
+    ) -> Result<T, E>
+    where
+        J: Send + 'static,
+        E: From<DbError>,
+    {
+        let inner = &self.inner;
+        let limit = (!self.is_patient).then_some(inner.queue);
+        let Ok(place) = crew.join(job, limit) else {
+            inner.metrics.refused.inc();
+            return Err(DbError::Busy.into());
+        };
+        let answered = match tokio::time::timeout(self.wait(), &mut answer).await {
+            Err(_) if place.give_up() => return Err(DbError::Busy.into()),
+            Err(_) => answer.await,
+            Ok(answered) => answered,
+        };
+        // A thread that broke has dropped it; the transaction is rolled back with its connection.
+        answered.unwrap_or_else(|_| Err(DbError::Broken.into()))
+    }
+
+    /// How long it waits for its turn.
+    fn wait(&self) -> Duration {
+        self.inner.wait_of(self.is_patient)
+    }
+
+    /// Runs a unit of upkeep, and tells how long that took once it had its turn.
+    async fn keep_up<T, E, F>(&self, work: F) -> Result<(T, Duration), E>
     where
         T: Send + 'static,
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
         let inner = &self.inner;
-        let turn = if !matches!(kind, Kind::Read | Kind::Glance) {
-            Some(inner.acquire(&inner.turn, self.is_patient).await?)
-        } else {
-            None
-        };
-        let permits = &inner.lane(kind).permits;
+        let turn = inner.acquire(&inner.turn, self.is_patient).await?;
+        let permits = &inner.lane(Kind::Upkeep).permits;
         let permit = inner.acquire(permits, self.is_patient).await?;
 
         let shared = Arc::clone(inner);
@@ -400,11 +496,9 @@ impl Db {
         let blocking = web::block(move || {
             // They go with the work, which goes on when the client has gone.
             let (_held, began) = ((turn, permit), Instant::now());
-            let names = shared.names_purges && kind == Kind::Content;
-            let work = |conn: &mut Conn| purges::named(conn, names, work);
             let work = |conn: &mut Conn| content::watched(conn, &shared.content, work);
-            let lane = shared.lane(kind);
-            let (done, news) = span.in_scope(|| lane.work(kind, shared.wait, work))?;
+            let lane = shared.lane(Kind::Upkeep);
+            let (done, news) = span.in_scope(|| lane.work(Kind::Upkeep, shared.wait, work))?;
             // Before anybody is answered.
             if let Some(news) = news {
                 shared.content.learn(&news);
@@ -480,6 +574,56 @@ impl Inner {
         Ok(())
     }
 
+    /// Runs units of writing content in one transaction, and learns what is new in it before anybody is
+    /// answered.
+    fn write(
+        &self,
+        runtime: &Handle,
+        units: &mut Vec<Box<dyn Unit>>,
+        next: impl Fn() -> Option<Box<dyn Unit>>,
+    ) -> Result<(), DbError> {
+        let lane = self.lane(Kind::Content);
+        let _turn = self.take(&self.turn, runtime, true)?;
+        let _permit = self.take(&lane.permits, runtime, true)?;
+        let work = |conn: &mut Conn| {
+            let run = |conn: &mut Conn| batch::run(conn, units, next);
+            content::watched(conn, &self.content, run)
+        };
+        match lane.try_work(Kind::Content, self.wait, work) {
+            Outcome::Done(Ok(((), news))) => {
+                if let Some(news) = news {
+                    self.content.learn(&news);
+                }
+                Ok(())
+            }
+            Outcome::Done(Err(Undone::ByUnit)) | Outcome::Broken(Undone::ByUnit) => Ok(()),
+            Outcome::Done(Err(Undone::ByDatabase(error)))
+            | Outcome::Broken(Undone::ByDatabase(error)) => Err(error.into()),
+            Outcome::NotBegun(error) => Err(error),
+        }
+    }
+
+    fn wait_of(&self, is_patient: bool) -> Duration {
+        if is_patient {
+            self.wait.max(PATIENCE)
+        } else {
+            self.wait
+        }
+    }
+
+    /// [`Inner::acquire`] on a thread that may block.
+    fn take(
+        &self,
+        queue: &Arc<Semaphore>,
+        runtime: &Handle,
+        is_patient: bool,
+    ) -> Result<OwnedSemaphorePermit, DbError> {
+        match Arc::clone(queue).try_acquire_owned() {
+            Ok(permit) => Ok(permit),
+            Err(_) => runtime.block_on(self.acquire(queue, is_patient)),
+        }
+    }
+
     async fn acquire(
         &self,
         queue: &Arc<Semaphore>,
@@ -489,20 +633,31 @@ impl Inner {
             return Ok(permit);
         }
         let waiting = Waiting::begin(&self.metrics.waiting);
-        let wait = if is_patient {
-            self.wait.max(PATIENCE)
-        } else if waiting.before >= self.queue {
+        if !is_patient && waiting.before >= self.queue {
             self.metrics.refused.inc();
             return Err(DbError::Busy);
-        } else {
-            self.wait
-        };
+        }
         let permit = Arc::clone(queue).acquire_owned();
-        match tokio::time::timeout(wait, permit).await {
+        match tokio::time::timeout(self.wait_of(is_patient), permit).await {
             Ok(Ok(permit)) => Ok(permit),
             // The semaphores are never closed, so this is the time-out.
             _ => Err(DbError::Busy),
         }
+    }
+}
+
+/// Runs a unit of writing content, and those that wait behind it, in one transaction.
+fn write(first: Writing, line: &Shared<Writing>) {
+    let (inner, runtime) = (first.inner, first.runtime);
+    let mut units = vec![first.unit];
+    let next = || line.next().map(|next| next.unit);
+    // A panic ends with the connection.
+    let write = AssertUnwindSafe(|| inner.write(&runtime, &mut units, next));
+    let written = catch_unwind(write).unwrap_or(Err(DbError::Broken));
+    let mut error = written.err();
+    for unit in units {
+        let others = error.as_ref().map(DbError::of_another);
+        unit.answer(std::mem::replace(&mut error, others));
     }
 }
 
