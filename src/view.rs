@@ -4,6 +4,7 @@
 //! A read asks in its own snapshot how far the change log goes, and takes them from the read before where
 //! it goes no further: so they are never of another state than the rows beside them.
 
+use std::cell::RefCell;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use diesel::QueryResult;
@@ -63,6 +64,11 @@ impl State {
     }
 }
 
+thread_local! {
+    /// The sections as the last writing transaction on this thread had them, by [`content::sections_seen`].
+    static SEEN: RefCell<(u64, Option<Arc<Tree>>)> = const { RefCell::new((0, None)) };
+}
+
 /// The newest state that a node's reads have seen; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Views(Arc<RwLock<Option<Arc<State>>>>);
@@ -71,6 +77,22 @@ impl Views {
     fn last(&self) -> Option<Arc<State>> {
         let last = self.0.read().unwrap_or_else(PoisonError::into_inner);
         last.clone()
+    }
+
+    /// The sections as the writing transaction on this thread has them: nobody else changes them meanwhile.
+    pub fn writing_tree(&self, conn: &mut Conn) -> QueryResult<Arc<Tree>> {
+        let seen = content::sections_seen();
+        let known = SEEN.with_borrow(|(of, tree)| tree.clone().filter(|_| *of == seen));
+        if let Some(tree) = known {
+            return Ok(tree);
+        }
+        let generation = content::generation(conn)?;
+        let tree = match self.last().filter(|state| state.generation == generation) {
+            Some(state) => Arc::clone(&state.tree),
+            None => Arc::new(sections::store::tree(conn)?),
+        };
+        SEEN.set((seen, Some(Arc::clone(&tree))));
+        Ok(tree)
     }
 
     /// The content as the reads before had it. What is read by it stands if the content still is the same

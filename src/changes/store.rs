@@ -1,15 +1,15 @@
 //! Queries of the change log.
 
-use diesel::dsl::sql;
+use diesel::dsl::{case_when, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::upsert::excluded;
 
-use crate::db::dialect::{self, MAX_BINDS};
+use crate::db::dialect::MAX_BINDS;
 use crate::db::schema::changes;
 use crate::db::{Conn, Timestamp, content, purges};
-use crate::each;
 use crate::http::keys::Key;
+use crate::insert_all;
 use crate::slugs::Resource;
 
 /// What a write made of an article or section for readers.
@@ -87,16 +87,14 @@ pub fn record(
             at,
         })
         .collect();
-    let seq = rows.last().map_or(last, |row| row.seq);
+    // What was seen once is deleted, not nothing.
     let op = || {
-        sql::<Text>(
-            "CASE WHEN excluded.op = 'none' AND changes.op <> 'none' THEN 'delete' \
-             ELSE excluded.op END",
-        )
+        let is_gone = excluded(changes::op).eq(NONE).and(changes::op.ne(NONE));
+        case_when::<_, _, Text>(is_gone, DELETE).otherwise(excluded(changes::op))
     };
-    for chunk in rows.chunks(MAX_BINDS / COLUMNS) {
-        each!(conn, c => diesel::insert_into(changes::table)
-            .values(chunk)
+    insert_all!(conn, rows, MAX_BINDS / COLUMNS, |rows| {
+        diesel::insert_into(changes::table)
+            .values(rows)
             .on_conflict((changes::resource, changes::entity_id))
             .do_update()
             .set((
@@ -104,10 +102,9 @@ pub fn record(
                 changes::op.eq(op()),
                 changes::at.eq(excluded(changes::at)),
             ))
-            .execute(c))?;
-    }
-    content::note_added();
-    dialect::notify(conn, seq)
+    })?;
+    content::note_added(resource);
+    Ok(())
 }
 
 /// The articles that have changed after this row; `None` where there are more than `limit`.

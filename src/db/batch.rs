@@ -10,7 +10,7 @@ use diesel::result::Error;
 use tokio::sync::oneshot::Sender;
 use tracing::Span;
 
-use super::{Conn, DbError, purges};
+use super::{Conn, DbError, content, purges};
 
 /// How long a transaction takes in further units, at the longest: the first one waits for them.
 pub(super) const TAKES_IN: Duration = Duration::from_millis(10);
@@ -100,6 +100,7 @@ pub(super) fn run(
             Manager::commit_transaction(conn)?;
         } else {
             Manager::rollback_transaction(conn)?;
+            content::sections_changed();
         }
     }
     Ok(())

@@ -8,8 +8,8 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 use tokio::sync::watch::{Receiver, Sender};
 
-use super::Conn;
 use super::schema::changes;
+use super::{Conn, dialect};
 use crate::slugs::Resource;
 
 /// Among how many marks the articles that change are divided.
@@ -141,26 +141,47 @@ impl Content {
 thread_local! {
     /// Whether the transaction on this thread has added to the change log.
     static HAS_ADDED: Cell<bool> = const { Cell::new(false) };
+
+    /// A number for each state of the sections that transactions on this thread have seen.
+    static SECTIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Notes that the transaction on this thread adds to the change log.
-pub fn note_added() {
+/// Notes that the transaction on this thread adds to the change log entries of such resources.
+pub fn note_added(resource: Resource) {
     HAS_ADDED.set(true);
+    if resource == Resource::Section {
+        sections_changed();
+    }
 }
 
-/// Runs work of a transaction, and tells what is new in the change log where it has added to it.
+/// Notes that the sections may be others than the transaction on this thread has seen.
+pub(super) fn sections_changed() {
+    SECTIONS.set(SECTIONS.get() + 1);
+}
+
+/// As long as it is the same, the writing transaction on this thread has the same sections.
+pub fn sections_seen() -> u64 {
+    SECTIONS.get()
+}
+
+/// Runs work of a transaction that writes, and tells what is new in the change log where it has added to
+/// it; other nodes of PostgreSQL are told by the commit.
 pub(super) fn watched<T, E: From<diesel::result::Error>>(
     conn: &mut Conn,
     content: &Content,
     work: impl FnOnce(&mut Conn) -> Result<T, E>,
 ) -> Result<(T, Option<News>), E> {
     HAS_ADDED.set(false);
+    sections_changed();
     let done = work(conn)?;
     if !HAS_ADDED.take() {
         return Ok((done, None));
     }
     // Some of it may have been undone: what counts is what is there in the end.
     let news = News::after(conn, content.generation())?;
+    if let Some(news) = &news {
+        dialect::notify(conn, news.generation)?;
+    }
     Ok((done, news))
 }
 

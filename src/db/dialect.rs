@@ -27,6 +27,23 @@ macro_rules! each {
     };
 }
 
+/// Inserts rows: a few one by one, by a statement that the connection keeps, more by statements of so many
+/// rows at once.
+#[macro_export]
+macro_rules! insert_all {
+    ($conn:expr, $rows:expr, $at_once:expr, |$values:ident| $statement:expr) => {
+        if $rows.len() <= $crate::db::dialect::FEW {
+            $rows.iter().try_for_each(|$values| {
+                $crate::each!($conn, c => $statement.execute(c)).map(drop)
+            })
+        } else {
+            $rows.chunks($at_once).try_for_each(|$values| {
+                $crate::each!($conn, c => $statement.execute(c)).map(drop)
+            })
+        }
+    };
+}
+
 /// Runs an upsert of many rows and loads columns of those that it wrote: PostgreSQL by one statement,
 /// SQLite, which returns nothing of many, by one for each row.
 #[macro_export]
@@ -47,6 +64,9 @@ macro_rules! upserted {
         }
     };
 }
+
+/// How many rows are inserted one by one: to parse a statement of several takes longer.
+pub const FEW: usize = 4;
 
 /// The most bound values in one statement: SQLite allows 32,766.
 pub const MAX_BINDS: usize = 32_000;
@@ -167,23 +187,23 @@ fn begin(conn: &mut Conn, kind: Kind, wait: Duration) -> QueryResult<()> {
                 Kind::Hits(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
                 Kind::Glance | Kind::Statement(_) => return Ok(()),
             };
-            AnsiTransactionManager::begin_transaction_sql(pg, sql)?;
-            if matches!(kind, Kind::Content | Kind::Upkeep) {
-                let lazily = match kind {
-                    Kind::Upkeep => "; SET LOCAL synchronous_commit = off",
-                    _ => "",
-                };
-                let lock = format!(
-                    "SET LOCAL lock_timeout = '{}ms'; SELECT pg_advisory_xact_lock({CONTENT_LOCK}); \
-                     SET LOCAL lock_timeout = '{LOCK_SECONDS}s'{lazily}",
-                    wait.as_millis().max(1)
-                );
-                if let Err(error) = pg.batch_execute(&lock) {
-                    AnsiTransactionManager::rollback_transaction(pg)?;
-                    return Err(error);
-                }
+            if matches!(kind, Kind::Read | Kind::Hits(_)) {
+                return AnsiTransactionManager::begin_transaction_sql(pg, sql);
             }
-            Ok(())
+            let lazily = match kind {
+                Kind::Upkeep => "; SET LOCAL synchronous_commit = off",
+                _ => "",
+            };
+            // In one message.
+            let begin = format!(
+                "{sql}; SET LOCAL lock_timeout = '{}ms'; SELECT pg_advisory_xact_lock({CONTENT_LOCK}); \
+                 SET LOCAL lock_timeout = '{LOCK_SECONDS}s'{lazily}",
+                wait.as_millis().max(1)
+            );
+            AnsiTransactionManager::begin_transaction_sql(pg, &begin).or_else(|error| {
+                pg.batch_execute("ROLLBACK")?;
+                Err(error)
+            })
         }
     }
 }

@@ -240,7 +240,9 @@ impl Db {
         let metrics = Metrics::default();
         let waiting = &metrics.waiting;
         let inner = Inner {
-            reading: Crew::new("reader", settings.pool_size as usize, waiting, |read, _| read()),
+            reading: Crew::new("reader", settings.pool_size as usize, waiting, |read, _| {
+                read()
+            }),
             writing: Crew::new("writer", 1, waiting, write),
             readers,
             writer,
@@ -349,6 +351,17 @@ impl Db {
             work(conn, generation)
         };
         self.look_up(Kind::Read, work).await
+    }
+
+    /// [`Db::glance`] for delivery.
+    pub async fn deliver_glance<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        self.inner.metrics.primary.inc();
+        self.glance(work).await
     }
 
     /// Runs statements that read, each of which sees the state of its own moment. Where one fails, for

@@ -1,6 +1,7 @@
 //! Sample content for a first look: an invented city's portal.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{Days, NaiveTime};
 use diesel::prelude::*;
@@ -207,7 +208,7 @@ fn add_article(
                 ..Actor::system().at(at)
             },
             note: None,
-            tree: sections::store::tree(conn)?,
+            tree: Arc::new(sections::store::tree(conn)?),
             checker: None,
         },
         reach: Reach::Everywhere,

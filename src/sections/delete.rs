@@ -1,5 +1,7 @@
 //! A section is deleted, and what it holds is moved.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use serde_json::Value;
 
@@ -67,7 +69,7 @@ fn delete_full(
     let act = Act {
         by: by.clone(),
         note: None,
-        tree: tree.clone(),
+        tree: Arc::new(tree.clone()),
         checker: None,
     };
     let moved = articles::store::move_all(conn, id, target, &act)?;

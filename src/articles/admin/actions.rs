@@ -40,10 +40,10 @@ async fn act<P: Needs>(
 ) -> ApiResult<HttpResponse> {
     let (id, now) = (id.0, app.clock.now());
     let (if_match, asking) = (asked.if_match.clone(), caller.caller.clone());
-    let checker = Arc::clone(&app.checker);
+    let shared = app.clone();
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
-        let writer = Writer::new(conn, caller, checker, now)?.noting(sent.note);
+        let writer = Writer::new(conn, caller, &shared, now)?.noting(sent.note);
         let was = writer.find(conn, P::PERMISSION, id)?;
         if_match.check(was.row.version)?;
         sent.check.finish()?;

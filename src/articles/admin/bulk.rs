@@ -1,7 +1,6 @@
 //! One action on many articles.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
@@ -77,14 +76,14 @@ pub async fn bulk(
     );
     let (asking, now) = (caller.caller.clone(), app.clock.now());
     let locale = app.config.site.locale.clone();
-    let checker = Arc::clone(&app.checker);
+    let shared = app.clone();
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
         if is_publishing {
             caller.check(Permission::Publish)?;
         }
         let bulk = checked(body.0)?;
-        let writer = Writer::new(conn, caller, checker, now)?.noting(bulk.note);
+        let writer = Writer::new(conn, caller, &shared, now)?.noting(bulk.note);
         let mut items = Vec::with_capacity(bulk.ids.len());
         for (index, id) in (0..).zip(bulk.ids) {
             // A savepoint: what fails halfway leaves nothing of its own.

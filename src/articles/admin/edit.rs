@@ -1,7 +1,5 @@
 //! An article is made, read, changed and deleted.
 
-use std::sync::Arc;
-
 use actix_web::web::Data;
 use actix_web::{HttpResponse, delete, get, patch, post};
 use utoipa::IntoParams;
@@ -51,13 +49,13 @@ pub async fn create(
     edits.prepared = app.renderer.prepare(edits.body.clone()).await?;
     let publication = checked_publication(&mut check, &caller.caller, publish)?;
     let (asking, now) = (caller.caller.clone(), app.clock.now());
-    let checker = Arc::clone(&app.checker);
+    let shared = app.clone();
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
         if publication.is_some() {
             caller.check(Permission::Publish)?;
         }
-        let writer = Writer::new(conn, caller, checker, now)?.noting(note);
+        let writer = Writer::new(conn, caller, &shared, now)?.noting(note);
         created(
             store::create(conn, edits, publication, &writer, check)?,
             now,
@@ -140,10 +138,10 @@ pub async fn patch(
     } else {
         None
     };
-    let checker = Arc::clone(&app.checker);
+    let shared = app.clone();
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
-        let writer = Writer::new(conn, caller, checker, now)?;
+        let writer = Writer::new(conn, caller, &shared, now)?;
         let was = writer.find(conn, Permission::WriteContent, id)?;
         let mut check = Check::default();
         let writer = writer.noting(body.take_note(&mut check));
@@ -205,10 +203,10 @@ pub async fn delete(
     let (id, now) = (id.0, app.clock.now());
     let (if_match, permanent) = (asked.if_match.clone(), asked.query.permanent);
     let asking = caller.caller.clone();
-    let checker = Arc::clone(&app.checker);
+    let shared = app.clone();
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
-        let writer = Writer::new(conn, caller, checker, now)?;
+        let writer = Writer::new(conn, caller, &shared, now)?;
         let was = writer.find(conn, Permission::WriteContent, id)?;
         if permanent {
             writer.check(Permission::Publish)?;

@@ -1,7 +1,5 @@
 //! Articles that other systems push.
 
-use std::sync::Arc;
-
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, put};
 
@@ -66,13 +64,13 @@ pub async fn put_external(
     let asking = caller.caller.clone();
     let publication = checked_publication(&mut check, &asking, publish)?;
     edits.external_id = Some(external_id.clone());
-    let checker = Arc::clone(&app.checker);
+    let shared = app.clone();
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
         if publication.is_some() {
             caller.check(Permission::Publish)?;
         }
-        let writer = Writer::new(conn, caller, checker, now)?.noting(note);
+        let writer = Writer::new(conn, caller, &shared, now)?.noting(note);
         let Some(id) = store::find_external(conn, &external_id)? else {
             if if_match != IfMatch::Absent {
                 let detail = "there is no article with this external id yet";

@@ -1,7 +1,5 @@
 //! Revisions of an article are listed, read, compared and brought back.
 
-use std::sync::Arc;
-
 use actix_web::web::Data;
 use actix_web::{HttpResponse, get, post};
 use utoipa::IntoParams;
@@ -203,10 +201,10 @@ pub async fn restore(
     let (if_match, asking) = (asked.if_match.clone(), caller.caller.clone());
     let locale = app.config.site.locale.clone();
     let prepared = prepared(&app, asking.clone(), id, version, now).await?;
-    let checker = Arc::clone(&app.checker);
+    let shared = app.clone();
     let work = move |conn: &mut Conn| {
         let caller = caller.again(conn, now)?;
-        let writer = Writer::new(conn, caller, checker, now)?.noting(Some(note));
+        let writer = Writer::new(conn, caller, &shared, now)?.noting(Some(note));
         let was = writer.find(conn, Permission::WriteContent, id)?;
         let mut patch = restoring::patch(store::content(conn, id, version)?)?;
         restoring::leave_out_what_is_gone(conn, &mut patch, &was, &writer)?;

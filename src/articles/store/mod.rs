@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
+use crate::app::App;
 use crate::articles::check::Checker;
 use crate::articles::permit;
 use crate::articles::rules::Status;
@@ -38,7 +39,7 @@ pub use write::{create, restore_revision, update};
 
 /// An article as it is stored.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = articles, treat_none_as_null = true)]
+#[diesel(table_name = articles, treat_none_as_null = true, treat_none_as_default_value = false)]
 #[allow(
     missing_docs,
     reason = "named as the columns, which the migration explains"
@@ -115,7 +116,7 @@ impl ArticleRow {
 
 /// What only the whole article shows.
 #[derive(Debug, Clone, Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = article_details, treat_none_as_null = true)]
+#[diesel(table_name = article_details, treat_none_as_null = true, treat_none_as_default_value = false)]
 #[allow(
     missing_docs,
     reason = "named as the columns, which the migration explains"
@@ -273,7 +274,7 @@ pub struct Act {
     /// What the writer notes for the revision.
     pub note: Option<String>,
     /// The sections.
-    pub tree: Tree,
+    pub tree: Arc<Tree>,
     /// What keeps articles from being published; `None`: nothing does.
     pub checker: Option<Arc<Checker>>,
 }
@@ -284,7 +285,7 @@ impl Act {
         Ok(Self {
             by: Actor::system().at(now),
             note: None,
-            tree: sections::store::tree(conn)?,
+            tree: Arc::new(sections::store::tree(conn)?),
             checker: None,
         })
     }
@@ -315,20 +316,15 @@ pub struct Writer {
 
 impl Writer {
     /// This caller at this instant.
-    pub fn new(
-        conn: &mut Conn,
-        caller: Caller,
-        checker: Arc<Checker>,
-        now: Timestamp,
-    ) -> QueryResult<Self> {
-        let tree = sections::store::tree(conn)?;
+    pub fn new(conn: &mut Conn, caller: Caller, app: &App, now: Timestamp) -> QueryResult<Self> {
+        let tree = app.views.writing_tree(conn)?;
         Ok(Self {
             reach: Reach::of(&caller, &tree),
             act: Act {
                 by: caller.by(now),
                 note: None,
                 tree,
-                checker: Some(checker),
+                checker: Some(Arc::clone(&app.checker)),
             },
             caller: Some(caller),
         })

@@ -11,10 +11,10 @@ use crate::db::schema::{
     article_also, article_related, article_terms, articles, listing_counts, listings,
 };
 use crate::db::{Conn, Timestamp, among, purges};
-use crate::each;
 use crate::error::ApiResult;
 use crate::hits;
 use crate::http::keys::Key;
+use crate::insert_all;
 use crate::sections::Tree;
 use crate::slugs::Resource;
 
@@ -29,7 +29,7 @@ pub(super) fn is_live(status: &str, section_id: i64, tree: &Tree) -> bool {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = article_also)]
+#[diesel(table_name = article_also, treat_none_as_default_value = false)]
 struct AlsoRow {
     article_id: i64,
     section_id: i64,
@@ -38,6 +38,11 @@ struct AlsoRow {
 
 pub(super) fn write_also_in(conn: &mut Conn, id: i64, also_in: &[i64]) -> QueryResult<()> {
     diesel::delete(article_also::table.filter(article_also::article_id.eq(id))).execute(conn)?;
+    add_also_in(conn, id, also_in)
+}
+
+/// The same for an article that is new.
+pub(super) fn add_also_in(conn: &mut Conn, id: i64, also_in: &[i64]) -> QueryResult<()> {
     let rows: Vec<AlsoRow> = (0..)
         .zip(also_in)
         .map(|(ordinal, section_id)| AlsoRow {
@@ -46,15 +51,13 @@ pub(super) fn write_also_in(conn: &mut Conn, id: i64, also_in: &[i64]) -> QueryR
             ordinal,
         })
         .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    each!(conn, c => diesel::insert_into(article_also::table).values(&rows).execute(c))?;
-    Ok(())
+    insert_all!(conn, rows, CHUNK, |rows| {
+        diesel::insert_into(article_also::table).values(rows)
+    })
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = article_related)]
+#[diesel(table_name = article_related, treat_none_as_default_value = false)]
 struct RelatedRow {
     article_id: i64,
     related_id: i64,
@@ -72,15 +75,13 @@ pub(super) fn write_related(conn: &mut Conn, id: i64, related: &[i64]) -> QueryR
             ordinal,
         })
         .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    each!(conn, c => diesel::insert_into(article_related::table).values(&rows).execute(c))?;
-    Ok(())
+    insert_all!(conn, rows, CHUNK, |rows| {
+        diesel::insert_into(article_related::table).values(rows)
+    })
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = article_terms)]
+#[diesel(table_name = article_terms, treat_none_as_default_value = false)]
 struct TermRow<'a> {
     kind: &'static str,
     term: &'a str,
@@ -96,6 +97,11 @@ pub const KEYWORD: &str = "keyword";
 pub(super) fn write_terms(conn: &mut Conn, row: &ArticleRow) -> QueryResult<()> {
     diesel::delete(article_terms::table.filter(article_terms::article_id.eq(row.id)))
         .execute(conn)?;
+    add_terms(conn, row)
+}
+
+/// The same for an article that is new.
+pub(super) fn add_terms(conn: &mut Conn, row: &ArticleRow) -> QueryResult<()> {
     let tags = row.tags.0.iter().map(|term| (TAG, term));
     let keywords = row.keywords.0.iter().map(|term| (KEYWORD, term));
     let rows: Vec<TermRow<'_>> = tags
@@ -106,11 +112,9 @@ pub(super) fn write_terms(conn: &mut Conn, row: &ArticleRow) -> QueryResult<()> 
             article_id: row.id,
         })
         .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    each!(conn, c => diesel::insert_into(article_terms::table).values(&rows).execute(c))?;
-    Ok(())
+    insert_all!(conn, rows, CHUNK, |rows| {
+        diesel::insert_into(article_terms::table).values(rows)
+    })
 }
 
 #[derive(Debug, Insertable)]
@@ -232,16 +236,16 @@ fn move_counts(conn: &mut Conn, gone: &[(i64, i64)], come: &[(i64, i64)]) -> Que
             articles,
         })
         .collect();
-    for chunk in rows.chunks(CHUNK) {
-        each!(conn, c => diesel::insert_into(listing_counts::table)
-            .values(chunk)
+    insert_all!(conn, rows, CHUNK, |rows| {
+        diesel::insert_into(listing_counts::table)
+            .values(rows)
             .on_conflict(listing_counts::section_id)
             .do_update()
-            .set(listing_counts::articles
-                .eq(listing_counts::articles + excluded(listing_counts::articles)))
-            .execute(c))?;
-    }
-    Ok(())
+            .set(
+                listing_counts::articles
+                    .eq(listing_counts::articles + excluded(listing_counts::articles)),
+            )
+    })
 }
 
 /// Lists an article that is new, so that it has no views.
@@ -277,10 +281,9 @@ fn listed_of(row: &ArticleRow) -> Listed {
 }
 
 fn insert_listings(conn: &mut Conn, rows: &[ListingRow]) -> QueryResult<()> {
-    for chunk in rows.chunks(MAX_BINDS / LISTING_COLUMNS) {
-        each!(conn, c => diesel::insert_into(listings::table).values(chunk).execute(c))?;
-    }
-    Ok(())
+    insert_all!(conn, rows, MAX_BINDS / LISTING_COLUMNS, |rows| {
+        diesel::insert_into(listings::table).values(rows)
+    })
 }
 
 /// How many articles are read whole at once.

@@ -13,7 +13,7 @@ use crate::error::{ApiError, ApiResult};
 use super::{Act, Stored};
 
 #[derive(Insertable)]
-#[diesel(table_name = revisions)]
+#[diesel(table_name = revisions, treat_none_as_default_value = false)]
 struct NewRevision<'a> {
     article_id: i64,
     version: i64,

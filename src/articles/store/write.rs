@@ -3,7 +3,10 @@
 use diesel::prelude::*;
 
 use super::names::write_legacy_urls;
-use super::places::{is_live, list_again, list_new, write_also_in, write_related, write_terms};
+use super::places::{
+    add_also_in, add_terms, is_live, list_again, list_new, write_also_in, write_related,
+    write_terms,
+};
 use super::references::{check_external_id, check_references, check_related, check_slug};
 use super::revise::revise;
 use super::tell::{self, tell, tell_published};
@@ -50,6 +53,7 @@ pub fn create(
     let slug = match edits.slug.as_deref().and_then(Slug::parse) {
         Some(slug) => {
             check_slug(conn, &slug, None, writer)?;
+            slugs::claim(conn, Resource::Article, &slug)?;
             slug
         }
         None => {
@@ -57,7 +61,6 @@ pub fn create(
             slugs::free(conn, Resource::Article, &wanted)?
         }
     };
-    slugs::claim(conn, Resource::Article, &slug)?;
     stored.row.slug = slug.to_string();
     derive(&mut stored.row, tree);
     let id = diesel::insert_into(articles::table)
@@ -68,14 +71,14 @@ pub fn create(
     diesel::insert_into(article_details::table)
         .values(&stored.details)
         .execute(conn)?;
-    write_also_in(conn, id, &stored.also_in)?;
+    add_also_in(conn, id, &stored.also_in)?;
     if !stored.related.is_empty() {
         write_related(conn, id, &stored.related)?;
     }
     if !stored.details.legacy_urls.0.is_empty() {
         write_legacy_urls(conn, id, &stored.details.legacy_urls.0)?;
     }
-    write_terms(conn, &stored.row)?;
+    add_terms(conn, &stored.row)?;
     let changes = finish(conn, &writer.act, None, &stored)?;
     if is_published {
         tell_published(conn, by, None, &stored, changes)?;
