@@ -164,7 +164,7 @@ pub fn articles(
             act: Act {
                 by: Actor::system().at(published_at),
                 note: None,
-                tree: tree.clone(),
+                tree: std::sync::Arc::new(tree.clone()),
                 checker: None,
             },
             reach: Reach::Everywhere,

@@ -105,3 +105,93 @@ pub(super) fn run(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::VecDeque;
+
+    use diesel::connection::SimpleConnection;
+    use diesel::sql_types::BigInt;
+    use tokio::sync::oneshot::{Receiver, channel};
+
+    use super::*;
+
+    type Told = Receiver<Result<i64, DbError>>;
+
+    /// A unit that adds a number, and fails then where that is negative.
+    fn unit(number: i64) -> (Box<dyn Unit>, Told) {
+        let (reply, told) = channel();
+        let work = move |conn: &mut Conn| {
+            let sql = format!("INSERT INTO numbers VALUES ({number})");
+            diesel::sql_query(sql).execute(conn)?;
+            (number >= 0).then_some(number).ok_or(DbError::Busy)
+        };
+        let asked = Asked {
+            work: Some(work),
+            done: None,
+            reply,
+            span: Span::none(),
+            names_purges: false,
+        };
+        (Box::new(asked), told)
+    }
+
+    /// Runs these in one transaction: what it came to, what is stored then, and what each was told.
+    fn together(numbers: &[i64]) -> (bool, Vec<i64>, Vec<Option<i64>>) {
+        #[derive(QueryableByName)]
+        struct Number {
+            #[diesel(sql_type = BigInt)]
+            number: i64,
+        }
+        let sqlite = SqliteConnection::establish(":memory:").expect("a database");
+        let mut conn = Conn::Sqlite(sqlite);
+        let Conn::Sqlite(sqlite) = &mut conn else {
+            unreachable!("it is SQLite's");
+        };
+        sqlite
+            .batch_execute("CREATE TABLE numbers (number INTEGER NOT NULL)")
+            .expect("a table");
+        let (units, told): (VecDeque<_>, Vec<_>) =
+            numbers.iter().map(|number| unit(*number)).unzip();
+        let line = RefCell::new(units);
+        let next = || line.borrow_mut().pop_front();
+        let mut begun = Vec::from_iter(next());
+        let done = conn.transaction(|conn| run(conn, &mut begun, next));
+        for unit in begun {
+            unit.answer(None);
+        }
+        let rows: Vec<Number> = diesel::sql_query("SELECT number FROM numbers ORDER BY number")
+            .load(&mut conn)
+            .expect("the rows");
+        let told = told.into_iter().map(|mut told| {
+            let told = told.try_recv();
+            told.ok().and_then(Result::ok)
+        });
+        let rows = rows.into_iter().map(|row| row.number);
+        (done.is_ok(), rows.collect(), told.collect())
+    }
+
+    #[test]
+    fn units_share_a_transaction_and_fail_by_themselves() {
+        let told = vec![Some(1), None, Some(3), None, Some(5)];
+        assert_eq!(together(&[1, -2, 3, -4, 5]), (true, vec![1, 3, 5], told));
+        // The first has no savepoint: it fails with the transaction, before another one begins.
+        assert_eq!(together(&[-1, 2]), (false, vec![], vec![None, None]));
+    }
+
+    #[test]
+    fn nobody_is_told_of_success_where_the_transaction_fails() {
+        let (mut first, mut told) = unit(1);
+        let (second, mut never_begun) = unit(2);
+        let sqlite = SqliteConnection::establish(":memory:").expect("a database");
+        assert!(!first.run(&mut Conn::Sqlite(sqlite)), "there is no table");
+        for unit in [first, second] {
+            unit.answer(Some(DbError::Unreachable("gone".to_owned())));
+        }
+        for told in [&mut told, &mut never_begun] {
+            let told = told.try_recv().expect("it is told");
+            assert!(matches!(told, Err(DbError::Unreachable(_))), "{told:?}");
+        }
+    }
+}

@@ -2,6 +2,7 @@
 
 mod dry_run;
 mod idempotency;
+mod together;
 
 use reqwest::Method;
 use serde_json::Value;
@@ -35,5 +36,5 @@ async fn write(
 
 /// The facts of this module.
 pub fn facts() -> Vec<Fact> {
-    [dry_run::facts(), idempotency::facts()].concat()
+    [dry_run::facts(), idempotency::facts(), together::facts()].concat()
 }
