@@ -70,6 +70,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// `LANMU_BODY_SECONDS`: how long a body may take to arrive.
     pub body_time: Duration,
+    /// `LANMU_SEND_SECONDS`: how long a client may take nothing of an answer that is being sent.
+    pub send_time: Duration,
     /// `LANMU_SHUTDOWN_SECONDS`.
     pub shutdown: Duration,
     /// `LANMU_CACHE_ARTICLE`.
@@ -287,6 +289,7 @@ impl Config {
             rates: get.rates()?,
             max_body_bytes: get.number("LANMU_MAX_BODY_BYTES", 2_097_152, 1024..=1 << 30)?,
             body_time: Duration::from_secs(get.number("LANMU_BODY_SECONDS", 15, 1..=600)?),
+            send_time: Duration::from_secs(get.number("LANMU_SEND_SECONDS", 10, 1..=600)?),
             shutdown: Duration::from_secs(get.number("LANMU_SHUTDOWN_SECONDS", 20, 1..=600)?),
             cache_article: get.cache("LANMU_CACHE_ARTICLE")?,
             cache_list: get.cache("LANMU_CACHE_LIST")?,

@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, Data};
 use actix_web::{App as Actix, HttpResponse, HttpServer, get};
+use socket2::SockRef;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
@@ -92,6 +94,16 @@ fn described() -> std::io::Result<(Routes, Document)> {
     Ok(DESCRIBED.get_or_init(|| made).clone())
 }
 
+/// Lets the system end the connection of a client that takes nothing of an answer for so long (RFC 5482's
+/// user time-out, which Linux applies to a closed window, too): else it would be kept, and the answer with it,
+/// for as long as the client likes.
+fn limit_stalls(stream: &TcpStream, send_time: Duration) {
+    let limited = SockRef::from(stream).set_tcp_user_timeout(Some(send_time));
+    if let Err(error) = limited {
+        tracing::debug!(%error, "a client may take nothing of its answer for as long as it likes");
+    }
+}
+
 /// Serves on the listener until `stop` is done; then finishes what is in flight, within
 /// `LANMU_SHUTDOWN_SECONDS`.
 pub async fn run(
@@ -100,7 +112,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> std::io::Result<()> {
     let shutdown = app.config.shutdown;
-    let workers = app.config.workers;
+    let (workers, send_time) = (app.config.workers, app.config.send_time);
     let (routes_table, document) = described()?;
     let (routes_table, document) = (Data::new(routes_table), Data::new(document));
     let data = Data::new(app.clone());
@@ -123,6 +135,11 @@ pub async fn run(
     .workers(workers)
     .client_request_timeout(HEAD_TIME)
     .client_disconnect_timeout(CLOSE_TIME)
+    .on_connect(move |connection, _| {
+        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+            limit_stalls(stream, send_time);
+        }
+    })
     .keep_alive(IDLE_TIME)
     .shutdown_timeout(shutdown.as_secs())
     .disable_signals()

@@ -1,13 +1,11 @@
 //! What every request meets: ids, problems, methods, conditions, CORS, codings, limits, overload.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use diesel::connection::SimpleConnection;
 use futures_util::future::join;
-use lanmu::db::Conn;
 use reqwest::Method;
 use serde_json::json;
 
@@ -440,24 +438,34 @@ async fn a_body_that_never_comes_is_given_up(stage: Stage) {
     assert!(answer.contains("request_timeout"), "{answer}");
 }
 
-/// Keeps all writers of content waiting until it is dropped.
-fn hold_writers(app: &TestApp) -> Conn {
-    let mut conn = app.connect();
-    match &mut conn {
-        Conn::Sqlite(sqlite) => sqlite.batch_execute("BEGIN IMMEDIATE"),
-        // Another node's writer holds this lock.
-        Conn::Pg(pg) => {
-            pg.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(x'6c616e6d75'::bigint)")
+async fn a_client_that_takes_nothing_of_its_answers_is_closed(stage: Stage) {
+    let app = stage.with(&[("LANMU_SEND_SECONDS", "1")]).await;
+    let mut stream = TcpStream::connect(app.address()).expect("it listens");
+    stream.set_nonblocking(true).expect("it is a socket");
+    let request = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    let _ = stream.write(request.as_bytes()).expect("it is read");
+    let mut ended = None;
+    for _ in 0..1000 {
+        // Nobody else is kept waiting.
+        app.get("/v1/articles").await.ok(200);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        // Whose connection is closed is told so when it sends something.
+        match stream.write(b"G") {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => {
+                ended = Some(error.kind());
+                break;
+            }
         }
     }
-    .expect("the lock is had");
-    conn
+    assert_eq!(ended, Some(ErrorKind::ConnectionReset));
 }
 
 async fn a_write_that_waits_too_long_is_503(stage: Stage) {
     let app = stage.with(&[("LANMU_DB_WAIT_MS", "300")]).await;
     app.token().await;
-    let held = hold_writers(&app);
+    let held = app.hold_writers();
     let token = app.token().await;
     let write = || {
         let request = app.request(Method::POST, "/v1/admin/sections");
@@ -482,7 +490,7 @@ async fn a_write_that_waits_too_long_is_503(stage: Stage) {
 async fn what_is_in_flight_is_finished_before_the_end(stage: Stage) {
     let app = stage.app().await;
     let token = app.token().await;
-    let held = hold_writers(&app);
+    let held = app.hold_writers();
     let write = app
         .request(Method::POST, "/v1/admin/sections")
         .header("authorization", &format!("Bearer {token}"))
@@ -539,6 +547,7 @@ crate::facts![
     nothing_but_the_docs_may_load_anything,
     a_body_over_the_limit_is_refused_unread,
     a_body_that_never_comes_is_given_up,
+    a_client_that_takes_nothing_of_its_answers_is_closed,
     a_write_that_waits_too_long_is_503,
     what_is_in_flight_is_finished_before_the_end,
     all_faults_of_a_query_come_at_once,

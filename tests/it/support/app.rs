@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 
 use actix_web::rt::task::JoinHandle;
+use diesel::connection::SimpleConnection;
 use lanmu::app::App;
 use lanmu::clock::Clock;
 use lanmu::config::Config;
@@ -97,6 +98,20 @@ impl TestApp {
     /// The host and port that the node listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Keeps all writers of content waiting until what it gives is dropped.
+    pub fn hold_writers(&self) -> Conn {
+        let mut conn = self.connect();
+        match &mut conn {
+            Conn::Sqlite(sqlite) => sqlite.batch_execute("BEGIN IMMEDIATE"),
+            // Another node's writer holds this lock.
+            Conn::Pg(pg) => {
+                pg.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(x'6c616e6d75'::bigint)")
+            }
+        }
+        .expect("the lock is had");
+        conn
     }
 
     /// A connection of the test's own.

@@ -1,26 +1,11 @@
 //! Writes that come all at once, and so share transactions.
 
-use diesel::connection::SimpleConnection;
 use futures_util::future::join_all;
-use lanmu::db::Conn;
 use serde_json::json;
 
 use super::ARTICLES;
 use crate::support::app::TestApp;
 use crate::support::stage::Stage;
-
-/// Keeps all writers of content waiting until it is dropped.
-fn hold_writers(app: &TestApp) -> Conn {
-    let mut conn = app.connect();
-    match &mut conn {
-        Conn::Sqlite(sqlite) => sqlite.batch_execute("BEGIN IMMEDIATE"),
-        Conn::Pg(pg) => {
-            pg.batch_execute("BEGIN; SELECT pg_advisory_xact_lock(x'6c616e6d75'::bigint)")
-        }
-    }
-    .expect("the lock is had");
-    conn
-}
 
 async fn waiting(app: &TestApp) -> usize {
     let metrics = app.get("/metrics").await.ok(200).text();
@@ -36,7 +21,7 @@ async fn those_that_come_at_once_are_kept_or_refused_each_by_itself(stage: Stage
     let before = app.get("/v1/changes").await.ok(200).json["data"]
         .as_array()
         .map_or(0, Vec::len);
-    let held = hold_writers(&app);
+    let held = app.hold_writers();
     let bodies: Vec<_> = (0..12)
         .map(|n| {
             let slug = format!("ferry-{}", n / 2);
