@@ -176,6 +176,9 @@ struct Inner {
     metrics: Metrics,
 }
 
+/// How long one waits, and behind how many at most.
+type Until = (Duration, Option<usize>);
+
 /// A unit of reading, on a thread that may block.
 type Reading = Box<dyn FnOnce() + Send>;
 
@@ -183,6 +186,8 @@ type Reading = Box<dyn FnOnce() + Send>;
 struct Writing {
     inner: Arc<Inner>,
     unit: Box<dyn Unit>,
+    /// How long the unit waits for its turn once it is the first in the line.
+    wait: Duration,
     runtime: Handle,
 }
 
@@ -398,6 +403,7 @@ impl Db {
         let job = Writing {
             inner: Arc::clone(&self.inner),
             unit: Box::new(unit),
+            wait: self.until().0,
             runtime: Handle::current(),
         };
         self.stand_in(&self.inner.writing, job, answer).await
@@ -419,7 +425,7 @@ impl Db {
     /// content writer. `runtime` is the one whose timers tell when the wait is over.
     pub fn append(&self, runtime: &Handle, sync: HitsSync) -> Result<Appending, DbError> {
         let inner = &self.inner;
-        let take = |queue: &Arc<Semaphore>| inner.take(queue, runtime, self.is_patient);
+        let take = |queue: &Arc<Semaphore>| inner.take(queue, runtime, self.until());
         let turn = match inner.writer {
             Some(_) => Some(take(&inner.turn)?),
             None => None,
@@ -443,12 +449,12 @@ impl Db {
         let (shared, span) = (Arc::clone(&self.inner), tracing::Span::current());
         // On SQLite there are as many readers as threads that read.
         let runtime = self.inner.writer.is_none().then(Handle::current);
-        let is_patient = self.is_patient;
+        let until = self.until();
         let read = move || {
             let done = span.in_scope(|| {
                 let lane = &shared.readers;
                 let _permit = match &runtime {
-                    Some(runtime) => Some(shared.take(&lane.permits, runtime, is_patient)?),
+                    Some(runtime) => Some(shared.take(&lane.permits, runtime, until)?),
                     None => None,
                 };
                 lane.work(kind, shared.wait, work)
@@ -473,12 +479,12 @@ impl Db {
         E: From<DbError>,
     {
         let inner = &self.inner;
-        let limit = (!self.is_patient).then_some(inner.queue);
+        let (wait, limit) = self.until();
         let Ok(place) = crew.join(job, limit) else {
             inner.metrics.refused.inc();
             return Err(DbError::Busy.into());
         };
-        let answered = match tokio::time::timeout(self.wait(), &mut answer).await {
+        let answered = match tokio::time::timeout(wait, &mut answer).await {
             Err(_) if place.give_up() => return Err(DbError::Busy.into()),
             Err(_) => answer.await,
             Ok(answered) => answered,
@@ -487,9 +493,12 @@ impl Db {
         answered.unwrap_or_else(|_| Err(DbError::Broken.into()))
     }
 
-    /// How long it waits for its turn.
-    fn wait(&self) -> Duration {
-        self.inner.wait_of(self.is_patient)
+    /// How long it waits for its turn, and behind how many at most.
+    fn until(&self) -> Until {
+        match self.is_patient {
+            true => (self.inner.wait.max(PATIENCE), None),
+            false => (self.inner.wait, Some(self.inner.queue)),
+        }
     }
 
     /// Runs a unit of upkeep, and tells how long that took once it had its turn.
@@ -500,9 +509,9 @@ impl Db {
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
         let inner = &self.inner;
-        let turn = inner.acquire(&inner.turn, self.is_patient).await?;
+        let turn = inner.acquire(&inner.turn, self.until()).await?;
         let permits = &inner.lane(Kind::Upkeep).permits;
-        let permit = inner.acquire(permits, self.is_patient).await?;
+        let permit = inner.acquire(permits, self.until()).await?;
 
         let shared = Arc::clone(inner);
         let span = tracing::Span::current();
@@ -591,13 +600,13 @@ impl Inner {
     /// answered.
     fn write(
         &self,
-        runtime: &Handle,
+        (wait, runtime): &(Duration, Handle),
         units: &mut Vec<Box<dyn Unit>>,
         next: impl Fn() -> Option<Box<dyn Unit>>,
     ) -> Result<(), DbError> {
         let lane = self.lane(Kind::Content);
-        let _turn = self.take(&self.turn, runtime, true)?;
-        let _permit = self.take(&lane.permits, runtime, true)?;
+        let _turn = self.take(&self.turn, runtime, (*wait, None))?;
+        let _permit = self.take(&lane.permits, runtime, (*wait, None))?;
         let work = |conn: &mut Conn| {
             let run = |conn: &mut Conn| batch::run(conn, units, next);
             content::watched(conn, &self.content, run)
@@ -616,42 +625,34 @@ impl Inner {
         }
     }
 
-    fn wait_of(&self, is_patient: bool) -> Duration {
-        if is_patient {
-            self.wait.max(PATIENCE)
-        } else {
-            self.wait
-        }
-    }
-
     /// [`Inner::acquire`] on a thread that may block.
     fn take(
         &self,
         queue: &Arc<Semaphore>,
         runtime: &Handle,
-        is_patient: bool,
+        until: Until,
     ) -> Result<OwnedSemaphorePermit, DbError> {
         match Arc::clone(queue).try_acquire_owned() {
             Ok(permit) => Ok(permit),
-            Err(_) => runtime.block_on(self.acquire(queue, is_patient)),
+            Err(_) => runtime.block_on(self.acquire(queue, until)),
         }
     }
 
     async fn acquire(
         &self,
         queue: &Arc<Semaphore>,
-        is_patient: bool,
+        (wait, limit): Until,
     ) -> Result<OwnedSemaphorePermit, DbError> {
         if let Ok(permit) = Arc::clone(queue).try_acquire_owned() {
             return Ok(permit);
         }
         let waiting = Waiting::begin(&self.metrics.waiting);
-        if !is_patient && waiting.before >= self.queue {
+        if limit.is_some_and(|limit| waiting.before >= limit) {
             self.metrics.refused.inc();
             return Err(DbError::Busy);
         }
         let permit = Arc::clone(queue).acquire_owned();
-        match tokio::time::timeout(self.wait_of(is_patient), permit).await {
+        match tokio::time::timeout(wait, permit).await {
             Ok(Ok(permit)) => Ok(permit),
             // The semaphores are never closed, so this is the time-out.
             _ => Err(DbError::Busy),
@@ -661,11 +662,12 @@ impl Inner {
 
 /// Runs a unit of writing content, and those that wait behind it, in one transaction.
 fn write(first: Writing, line: &Shared<Writing>) {
-    let (inner, runtime) = (first.inner, first.runtime);
+    let inner = first.inner;
+    let turn = (first.wait, first.runtime);
     let mut units = vec![first.unit];
     let next = || line.next().map(|next| next.unit);
     // A panic ends with the connection.
-    let write = AssertUnwindSafe(|| inner.write(&runtime, &mut units, next));
+    let write = AssertUnwindSafe(|| inner.write(&turn, &mut units, next));
     let written = catch_unwind(write).unwrap_or(Err(DbError::Broken));
     let mut error = written.err();
     for unit in units {
