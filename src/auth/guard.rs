@@ -284,7 +284,7 @@ async fn authenticate(req: &ServiceRequest) -> ApiResult<Caller> {
     let claims = app.keys.verify(token, now).ok_or_else(unauthorized)?;
     let found = app
         .db
-        .glance(move |conn| store::find_caller(conn, &claims, &origin, now).map_err(ApiError::from))
+        .read(move |conn| store::find_caller(conn, &claims, &origin, now).map_err(ApiError::from))
         .await?;
     found.ok_or_else(unauthorized)
 }

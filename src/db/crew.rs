@@ -148,7 +148,11 @@ impl<J> Shared<J> {
 
     /// The next job, where one waits.
     pub(super) fn next(&self) -> Option<J> {
-        self.lock().pop()
+        let mut past = Vec::new();
+        let mut line = self.lock();
+        let job = line.pop(&mut past);
+        drop(line);
+        job
     }
 
     fn run(&self) {
@@ -160,10 +164,20 @@ impl<J> Shared<J> {
 
     /// The next job; `None` where the thread ends.
     fn wait(&self) -> Option<J> {
+        let mut past = Vec::new();
         let mut line = self.lock();
         loop {
-            if let Some(job) = line.pop() {
-                return Some(job);
+            let job = line.pop(&mut past);
+            if !past.is_empty() {
+                drop(line);
+                past.clear();
+                line = self.lock();
+            }
+            if job.is_some() {
+                return job;
+            }
+            if !line.jobs.is_empty() {
+                continue;
             }
             if line.is_closed {
                 line.threads -= 1;
@@ -183,13 +197,15 @@ impl<J> Shared<J> {
 }
 
 impl<J> Line<J> {
-    /// The first job that nobody has given up.
-    fn pop(&mut self) -> Option<J> {
+    /// The first job that nobody has given up. Those before it are left in `past`, to be dropped without the
+    /// lock: the last of what they hold may be the crew itself.
+    fn pop(&mut self, past: &mut Vec<J>) -> Option<J> {
         loop {
             let (ticket, job) = self.jobs.pop_front()?;
             if ticket.take() {
                 return Some(job);
             }
+            past.push(job);
         }
     }
 }

@@ -142,7 +142,7 @@ impl DbError {
     /// What it is to those who shared the transaction: they may try again.
     fn of_another(&self) -> Self {
         match self {
-            Self::Busy => Self::Busy,
+            Self::Busy | Self::Broken => Self::Busy,
             Self::Query(error) if dialect::is_contention(error) => Self::Busy,
             other => Self::Unreachable(other.to_string()),
         }
@@ -387,11 +387,6 @@ impl Db {
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        let shared = Arc::clone(&self.inner);
-        let work = move |conn: &mut Conn| {
-            shared.look(conn)?;
-            work(conn)
-        };
         let (reply, answer) = oneshot::channel();
         let unit = Asked {
             work: Some(work),
@@ -449,12 +444,12 @@ impl Db {
         let (shared, span) = (Arc::clone(&self.inner), tracing::Span::current());
         // On SQLite there are as many readers as threads that read.
         let runtime = self.inner.writer.is_none().then(Handle::current);
-        let until = self.until();
+        let (wait, _) = self.until();
         let read = move || {
             let done = span.in_scope(|| {
                 let lane = &shared.readers;
                 let _permit = match &runtime {
-                    Some(runtime) => Some(shared.take(&lane.permits, runtime, until)?),
+                    Some(runtime) => Some(shared.take(&lane.permits, runtime, (wait, None))?),
                     None => None,
                 };
                 lane.work(kind, shared.wait, work)
@@ -608,6 +603,8 @@ impl Inner {
         let _turn = self.take(&self.turn, runtime, (*wait, None))?;
         let _permit = self.take(&lane.permits, runtime, (*wait, None))?;
         let work = |conn: &mut Conn| {
+            // Before anything is written: what is not committed may not be learned.
+            self.look(conn)?;
             let run = |conn: &mut Conn| batch::run(conn, units, next);
             content::watched(conn, &self.content, run)
         };
@@ -670,9 +667,13 @@ fn write(first: Writing, line: &Shared<Writing>) {
     let write = AssertUnwindSafe(|| inner.write(&turn, &mut units, next));
     let written = catch_unwind(write).unwrap_or(Err(DbError::Broken));
     let mut error = written.err();
+    if units.len() > 1 {
+        // It may be any one's fault.
+        error = error.map(|error| error.of_another());
+    }
     for unit in units {
-        let others = error.as_ref().map(DbError::of_another);
-        unit.answer(std::mem::replace(&mut error, others));
+        let same = error.as_ref().map(DbError::of_another);
+        unit.answer(std::mem::replace(&mut error, same));
     }
 }
 
