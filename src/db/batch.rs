@@ -78,10 +78,11 @@ impl From<Error> for Undone {
     }
 }
 
-/// Runs the first unit, and those that come while it lasts. All that have begun are left in `units`.
+/// Runs the first unit, and those that come for so long. All that have begun are left in `units`.
 pub(super) fn run(
     conn: &mut Conn,
     units: &mut Vec<Box<dyn Unit>>,
+    takes_in: Duration,
     next: impl Fn() -> Option<Box<dyn Unit>>,
 ) -> Result<(), Undone> {
     let began = Instant::now();
@@ -91,7 +92,7 @@ pub(super) fn run(
             return Err(Undone::ByUnit);
         }
     }
-    while began.elapsed() < TAKES_IN {
+    while began.elapsed() < takes_in {
         let Some(unit) = next() else { break };
         units.push(unit);
         Manager::begin_transaction(conn)?;
@@ -157,7 +158,7 @@ mod tests {
         let line = RefCell::new(units);
         let next = || line.borrow_mut().pop_front();
         let mut begun = Vec::from_iter(next());
-        let done = conn.transaction(|conn| run(conn, &mut begun, next));
+        let done = conn.transaction(|conn| run(conn, &mut begun, Duration::MAX, next));
         for unit in begun {
             unit.answer(None);
         }

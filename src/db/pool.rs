@@ -358,18 +358,7 @@ impl Db {
         self.look_up(Kind::Read, work).await
     }
 
-    /// [`Db::glance`] for delivery.
-    pub async fn deliver_glance<T, E, F>(&self, work: F) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
-    {
-        self.inner.metrics.primary.inc();
-        self.glance(work).await
-    }
-
-    /// Runs statements that read, each of which sees the state of its own moment. Where one fails, for
+    /// Runs statements that read for delivery, each of which sees the state of its own moment. Where one fails, for
     /// whatever reason, the connection is not used again.
     pub async fn glance<T, E, F>(&self, work: F) -> Result<T, E>
     where
@@ -377,6 +366,7 @@ impl Db {
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
+        self.inner.metrics.primary.inc();
         self.look_up(Kind::Glance, work).await
     }
 
@@ -605,7 +595,7 @@ impl Inner {
         let work = |conn: &mut Conn| {
             // Before anything is written: what is not committed may not be learned.
             self.look(conn)?;
-            let run = |conn: &mut Conn| batch::run(conn, units, next);
+            let run = |conn: &mut Conn| batch::run(conn, units, batch::TAKES_IN, next);
             content::watched(conn, &self.content, run)
         };
         match lane.try_work(Kind::Content, self.wait, work) {
