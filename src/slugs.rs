@@ -3,10 +3,12 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::db::schema::{articles, old_slugs, sections};
 use crate::db::{Conn, Timestamp, purges};
+use crate::each;
 use crate::http::keys::Key;
 use crate::http::reference::{Ref, Slug};
 
@@ -113,11 +115,16 @@ pub fn articles(conn: &mut Conn, wanted: &[&str]) -> QueryResult<HashMap<String,
 }
 
 /// One of `wanted`, `wanted-2`, `wanted-3`, … that nothing has or had: the first where they were
-/// taken in turn.
-pub fn free(conn: &mut Conn, resource: Resource, wanted: &Slug) -> QueryResult<Slug> {
+/// taken in turn. `is_reserved` tells of others that can't be had.
+pub fn free(
+    conn: &mut Conn,
+    resource: Resource,
+    wanted: &Slug,
+    is_reserved: impl Fn(&str) -> bool,
+) -> QueryResult<Slug> {
     let mut taken = |n: u64| -> QueryResult<bool> {
         let slug = wanted.numbered(n);
-        Ok(live(conn, resource, &slug)?.is_some() || old(conn, resource, &slug)?.is_some())
+        Ok(is_reserved(slug.as_str()) || is_taken(conn, resource, &slug)?)
     };
     // Gallop to a free number, then halve: a few look-ups however many share the title.
     let (mut low, mut high) = (0, 1);
@@ -134,6 +141,22 @@ pub fn free(conn: &mut Conn, resource: Resource, wanted: &Slug) -> QueryResult<S
         }
     }
     Ok(wanted.numbered(high))
+}
+
+/// Whether anything has or had this slug.
+fn is_taken(conn: &mut Conn, resource: Resource, slug: &Slug) -> QueryResult<bool> {
+    let slug = slug.as_str();
+    let old = exists(old_slugs::table.find((resource.name(), slug)));
+    match resource {
+        Resource::Article => {
+            let live = exists(articles::table.filter(articles::slug.eq(slug)));
+            each!(conn, c => diesel::select(live.or(old)).get_result(c))
+        }
+        Resource::Section => {
+            let live = exists(sections::table.filter(sections::slug.eq(slug)));
+            each!(conn, c => diesel::select(live.or(old)).get_result(c))
+        }
+    }
 }
 
 /// Notes that `id` has given up this slug.

@@ -81,12 +81,12 @@ impl Views {
 
     /// The sections as the writing transaction on this thread has them: nobody else changes them meanwhile.
     pub fn writing_tree(&self, conn: &mut Conn) -> QueryResult<Arc<Tree>> {
+        let generation = content::last(conn)?;
         let seen = content::sections_seen();
         let known = SEEN.with_borrow(|(of, tree)| tree.clone().filter(|_| *of == seen));
         if let Some(tree) = known {
             return Ok(tree);
         }
-        let generation = content::generation(conn)?;
         let tree = match self.last().filter(|state| state.generation == generation) {
             Some(state) => Arc::clone(&state.tree),
             None => Arc::new(sections::store::tree(conn)?),

@@ -248,7 +248,7 @@ async fn at_a_glance(app: &App, keys: Option<KeyHeader>, work: &Work) -> Option<
     if app.db.has_replicas() {
         return None;
     }
-    let glance = app.db.glance(move |conn| {
+    let glance = app.db.deliver_glance(move |conn| {
         // The instant is taken here: the unit may have waited for its connection.
         let Some(view) = view.at(clock.now()) else {
             return Ok(None);

@@ -3,31 +3,54 @@
 use diesel::prelude::*;
 use serde::Serialize;
 
+use crate::db::later::{self, Later};
 use crate::db::schema::audit;
 use crate::db::{Conn, JsonOf, MultiBackend, Timestamp};
 use crate::error::ApiResult;
 use crate::http::paging::{Found, Paging, Place};
+use crate::insert_all;
 
 use super::{ActorKind, By, Change, Entry, Event, Resource, between};
 
 /// Adds an entry. Call it in the transaction of what it tells of.
 pub fn record(conn: &mut Conn, by: &By, entry: Entry) -> QueryResult<()> {
     let actor = &by.actor;
-    diesel::insert_into(audit::table)
-        .values((
-            audit::at.eq(by.recorded_at),
-            audit::event.eq(entry.event.as_str()),
-            audit::actor.eq(actor.kind.as_str()),
-            audit::actor_id.eq(actor.id),
-            audit::actor_name.eq(actor.name.as_deref()),
-            audit::address.eq(actor.address.map(|address| address.to_string())),
-            audit::request_id.eq(actor.request_id.as_deref()),
-            audit::resource.eq(entry.resource.map(|(kind, _)| kind.as_str())),
-            audit::resource_id.eq(entry.resource.map(|(_, id)| id)),
-            audit::changes.eq(JsonOf(entry.changes)),
-        ))
-        .execute(conn)?;
-    Ok(())
+    let row = NewEntry {
+        at: by.recorded_at,
+        event: entry.event.as_str(),
+        actor: actor.kind.as_str(),
+        actor_id: actor.id,
+        actor_name: actor.name.clone(),
+        address: actor.address.map(|address| address.to_string()),
+        request_id: actor.request_id.clone(),
+        resource: entry.resource.map(|(kind, _)| kind.as_str()),
+        resource_id: entry.resource.map(|(_, id)| id),
+        changes: JsonOf(entry.changes),
+    };
+    later::write(conn, vec![row])
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = audit, treat_none_as_default_value = false)]
+struct NewEntry {
+    at: Timestamp,
+    event: &'static str,
+    actor: &'static str,
+    actor_id: Option<i64>,
+    actor_name: Option<String>,
+    address: Option<String>,
+    request_id: Option<String>,
+    resource: Option<&'static str>,
+    resource_id: Option<i64>,
+    changes: JsonOf<Vec<Change>>,
+}
+
+impl Later for NewEntry {
+    fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
+        insert_all!(conn, rows, |rows| {
+            diesel::insert_into(audit::table).values(rows)
+        })
+    }
 }
 
 /// Adds an entry of what changed from one state of a resource to the next, both as management shows

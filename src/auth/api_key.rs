@@ -70,7 +70,7 @@ pub(super) async fn find_caller(
     let asked = hash.clone();
     let found = app
         .db
-        .read(move |conn| find(conn, &asked, now).map_err(ApiError::from))
+        .glance(move |conn| find(conn, &asked, now).map_err(ApiError::from))
         .await?;
     let Some(row) = found else {
         return Ok(None);

@@ -9,6 +9,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, EncodingKey};
+use quick_cache::sync::Cache;
 use thiserror::Error;
 use tokio::sync::Mutex;
 
@@ -17,6 +18,7 @@ use crate::error::{ApiError, ApiResult};
 
 use super::ring::Ring;
 use super::rotation;
+use super::token::Claims;
 use super::wire::{Jwk, Jwks};
 
 /// The most keys of a file, and so of a published set.
@@ -162,7 +164,14 @@ pub struct Keys {
     ring: RwLock<Arc<Ring>>,
     /// When the keys were last read. Held while they are, so that others wait for what comes of it.
     read_at: Mutex<Timestamp>,
+    /// What tokens say whose signature was found good, by their SHA-256: to check one takes longer than
+    /// most of what it is asked for with. A key's id is its thumbprint, so that a token proves the same
+    /// for good.
+    pub(super) proven: Cache<[u8; 32], Arc<Claims>>,
 }
+
+/// How many tokens a node remembers.
+const MAX_PROVEN: usize = 1000;
 
 impl Keys {
     fn new(ring: Ring, now: Timestamp, issuer: &str) -> Self {
@@ -170,6 +179,7 @@ impl Keys {
             issuer: issuer.to_owned(),
             ring: RwLock::new(Arc::new(ring)),
             read_at: Mutex::new(now),
+            proven: Cache::new(MAX_PROVEN),
         }
     }
 

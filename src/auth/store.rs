@@ -2,10 +2,12 @@
 
 use diesel::dsl::exists;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use crate::audit::{self, Actor, By, Entry, Event, Resource};
 use crate::db::schema::{password_resets, refresh_tokens, sessions, signing_keys, users};
-use crate::db::{Conn, JsonOf, MultiBackend, Timestamp};
+use crate::db::{Conn, JsonOf, Timestamp};
+use crate::each;
 use crate::http::client::Origin;
 use crate::http::frame::random_token;
 use crate::http::paging::{Found, Paging, Place};
@@ -104,7 +106,9 @@ pub fn find_caller(
 ) -> QueryResult<Option<Caller>> {
     type Row = (String, String, Option<JsonOf<Vec<i64>>>);
     let (user_id, session_id) = (token.user_id, token.session_id);
-    let mut query = sessions::table
+    let is_of_file = token.kept_key.is_none().into_sql::<Bool>();
+    let is_kept = exists(signing_keys::table.find(token.kept_key.as_deref().unwrap_or_default()));
+    let query = sessions::table
         .inner_join(users::table)
         .filter(
             sessions::id
@@ -113,12 +117,9 @@ pub fn find_caller(
         )
         .filter(is_open(now))
         .filter(users::disabled.eq(false))
-        .select((users::role, users::email, users::sections))
-        .into_boxed::<MultiBackend>();
-    if let Some(kid) = &token.kept_key {
-        query = query.filter(exists(signing_keys::table.find(kid)));
-    }
-    let found: Option<Row> = query.first(conn).optional()?;
+        .filter(is_of_file.or(is_kept))
+        .select((users::role, users::email, users::sections));
+    let found: Option<Row> = each!(conn, c => query.first(c)).optional()?;
     let caller = found.and_then(|(role, email, sections)| {
         let role = role.parse().ok()?;
         Some(Caller {

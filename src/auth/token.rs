@@ -1,8 +1,11 @@
 //! Access tokens: JWT (RFC 7519, RFC 9068) signed with EdDSA, one algorithm, every claim required.
 
+use std::sync::Arc;
+
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
+use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 
 use crate::db::Timestamp;
@@ -29,7 +32,7 @@ struct Head {
 
 /// What a token has to say, and may. A claim that comes twice is an error of serde's.
 #[derive(Debug, Serialize, Deserialize)]
-struct Claims {
+pub(super) struct Claims {
     iss: String,
     aud: String,
     sub: String,
@@ -105,15 +108,7 @@ impl Keys {
         let kid = named_key(token)?;
         let ring = self.ring();
         let key = ring.verifier(&kid, now)?;
-        let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_audience(&[AUDIENCE]);
-        validation.set_issuer(&[&self.issuer]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // Time is checked below, by the service's own clock.
-        validation.validate_exp = false;
-        let claims = decode::<Claims>(token, &key.decoding, &validation)
-            .ok()?
-            .claims;
+        let claims = self.proven(token, &key.decoding)?;
         if !claims.are_timely(now.millis() / 1000) {
             return None;
         }
@@ -122,5 +117,24 @@ impl Keys {
             session_id: claims.sid,
             kept_key: ring.is_of_database().then_some(kid),
         })
+    }
+
+    /// What a token says that this key has signed.
+    fn proven(&self, token: &str, key: &DecodingKey) -> Option<Arc<Claims>> {
+        let sha = digest(&SHA256, token.as_bytes());
+        let sha: [u8; 32] = sha.as_ref().try_into().ok()?;
+        if let Some(claims) = self.proven.get(&sha) {
+            return Some(claims);
+        }
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        // Time is checked by the service's own clock.
+        validation.validate_exp = false;
+        let claims = decode::<Claims>(token, key, &validation).ok()?.claims;
+        let claims = Arc::new(claims);
+        self.proven.insert(sha, Arc::clone(&claims));
+        Some(claims)
     }
 }

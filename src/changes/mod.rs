@@ -11,7 +11,7 @@ mod store;
 pub mod wire;
 
 pub use crate::db::content::generation;
-pub use store::{Visible, articles_since, knows, record};
+pub use store::{Visible, articles_since, knows, record, record_new};
 
 use crate::http::mount::Mount;
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::upsert::excluded;
 
-use crate::db::dialect::MAX_BINDS;
+use crate::db::later::{self, Later};
 use crate::db::schema::changes;
 use crate::db::{Conn, Timestamp, content, purges};
 use crate::http::keys::Key;
@@ -59,8 +59,6 @@ struct NewChange {
     at: Timestamp,
 }
 
-const COLUMNS: usize = 5;
-
 /// Moves these to the end of the log, each once, in order. What was public once stays marked so.
 /// Call it in the transaction of the write, which holds the lock of content writers: that makes a
 /// later `seq` the later commit, so that no reader passes over one. Caches elsewhere are told of what
@@ -74,25 +72,18 @@ pub fn record(
     if entities.is_empty() {
         return Ok(());
     }
-    let seen = entities.iter().filter(|(_, seen)| *seen != Visible::Not);
-    purges::name(seen.flat_map(|(id, _)| [resource.key(*id), Key::SITE]));
-    let last = content::generation(conn)?;
+    name(resource, entities);
+    let last = content::last(conn)?;
     let rows: Vec<NewChange> = (last + 1..)
         .zip(entities)
-        .map(|(seq, (entity_id, visible))| NewChange {
-            seq,
-            resource: resource.name(),
-            entity_id: *entity_id,
-            op: visible.op(),
-            at,
-        })
+        .map(|(seq, entity)| NewChange::of(seq, resource, *entity, at))
         .collect();
     // What was seen once is deleted, not nothing.
     let op = || {
         let is_gone = excluded(changes::op).eq(NONE).and(changes::op.ne(NONE));
         case_when::<_, _, Text>(is_gone, DELETE).otherwise(excluded(changes::op))
     };
-    insert_all!(conn, rows, MAX_BINDS / COLUMNS, |rows| {
+    insert_all!(conn, rows, |rows| {
         diesel::insert_into(changes::table)
             .values(rows)
             .on_conflict((changes::resource, changes::entity_id))
@@ -103,8 +94,61 @@ pub fn record(
                 changes::at.eq(excluded(changes::at)),
             ))
     })?;
-    content::note_added(resource);
+    note_added(resource, &rows);
     Ok(())
+}
+
+fn note_added(resource: Resource, rows: &[NewChange]) {
+    let ids = rows.iter().map(|row| row.entity_id);
+    if let Some(last) = rows.last() {
+        content::note_added(resource, ids, last.seq);
+    }
+}
+
+/// The same for an article that is new, so that the log has nothing of it.
+pub fn record_new(conn: &mut Conn, id: i64, visible: Visible, at: Timestamp) -> QueryResult<()> {
+    let entity = (id, visible);
+    name(Resource::Article, &[entity]);
+    let row = NewChange::of(0, Resource::Article, entity, at);
+    later::write(conn, vec![row])
+}
+
+/// Names for caches elsewhere what readers see anything of.
+fn name(resource: Resource, entities: &[(i64, Visible)]) {
+    let seen = entities.iter().filter(|(_, seen)| *seen != Visible::Not);
+    purges::name(seen.flat_map(|(id, _)| [resource.key(*id), Key::SITE]));
+}
+
+impl NewChange {
+    fn of(
+        seq: i64,
+        resource: Resource,
+        (entity_id, visible): (i64, Visible),
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            seq,
+            resource: resource.name(),
+            entity_id,
+            op: visible.op(),
+            at,
+        }
+    }
+}
+
+/// Articles that are new.
+impl Later for NewChange {
+    fn write(conn: &mut Conn, mut rows: Vec<Self>) -> QueryResult<()> {
+        let last = content::last(conn)?;
+        for (seq, row) in (last + 1..).zip(&mut rows) {
+            row.seq = seq;
+        }
+        insert_all!(conn, rows, |rows| {
+            diesel::insert_into(changes::table).values(rows)
+        })?;
+        note_added(Resource::Article, &rows);
+        Ok(())
+    }
 }
 
 /// The articles that have changed after this row; `None` where there are more than `limit`.

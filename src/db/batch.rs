@@ -1,6 +1,9 @@
 //! Writers of content share transactions: units that wait for their turn are run one after the other in the
 //! transaction of the first, each behind a savepoint, and committed together. So the disk, or the lock that
 //! nodes share, is waited for once for all of them. Nobody is answered before the commit.
+//!
+//! A unit that only adds needs no savepoint, and its rows are written with those of others: see
+//! [`super::later`].
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +13,7 @@ use diesel::result::Error;
 use tokio::sync::oneshot::Sender;
 use tracing::Span;
 
-use super::{Conn, DbError, content, purges};
+use super::{Conn, DbError, content, later, purges};
 
 /// How long a transaction takes in further units, at the longest: the first one waits for them.
 pub(super) const TAKES_IN: Duration = Duration::from_millis(10);
@@ -21,6 +24,9 @@ type Manager = <Conn as Connection>::TransactionManager;
 pub(super) trait Unit: Send {
     /// Runs it; whether it succeeded.
     fn run(&mut self, conn: &mut Conn) -> bool;
+
+    /// Whether it changes nothing that is there.
+    fn only_adds(&self) -> bool;
 
     /// Tells what became of it. With an error of the transaction around it nothing of it is kept.
     fn answer(self: Box<Self>, failed: Option<DbError>);
@@ -33,6 +39,7 @@ pub(super) struct Asked<T, E, F> {
     pub(super) reply: Sender<Result<T, E>>,
     pub(super) span: Span,
     pub(super) names_purges: bool,
+    pub(super) only_adds: bool,
 }
 
 impl<T, E, F> Unit for Asked<T, E, F>
@@ -43,10 +50,15 @@ where
 {
     fn run(&mut self, conn: &mut Conn) -> bool {
         let (names, work) = (self.names_purges, self.work.take());
-        let done = work.map(|work| self.span.in_scope(|| purges::named(conn, names, work)));
+        let named = |work| self.span.in_scope(|| purges::named(conn, names, work));
+        let done = later::collecting(self.only_adds, || work.map(named));
         let succeeded = matches!(done, Some(Ok(_)));
         self.done = done;
         succeeded
+    }
+
+    fn only_adds(&self) -> bool {
+        self.only_adds
     }
 
     fn answer(self: Box<Self>, failed: Option<DbError>) {
@@ -68,6 +80,8 @@ where
 pub(super) enum Undone {
     /// Its only unit failed, and knows why.
     ByUnit,
+    /// A unit failed that can't be undone alone.
+    WithAll,
     /// The database failed.
     ByDatabase(Error),
 }
@@ -86,6 +100,7 @@ pub(super) fn run(
     next: impl Fn() -> Option<Box<dyn Unit>>,
 ) -> Result<(), Undone> {
     let began = Instant::now();
+    later::clear();
     for unit in units.iter_mut() {
         // Not behind a savepoint: mostly there is no other.
         if !unit.run(conn) {
@@ -94,16 +109,26 @@ pub(super) fn run(
     }
     while began.elapsed() < takes_in {
         let Some(unit) = next() else { break };
+        // Whatever happens, it is told.
         units.push(unit);
-        Manager::begin_transaction(conn)?;
-        let succeeded = units.last_mut().is_some_and(|unit| unit.run(conn));
-        if succeeded {
-            Manager::commit_transaction(conn)?;
-        } else {
-            Manager::rollback_transaction(conn)?;
-            content::sections_changed();
+        let Some(unit) = units.last_mut() else { break };
+        if !unit.only_adds() {
+            behind_savepoint(conn, &mut **unit)?;
+        } else if !later::try_adding(|| unit.run(conn)) {
+            return Err(Undone::WithAll);
         }
     }
+    Ok(later::flush(conn)?)
+}
+
+fn behind_savepoint(conn: &mut Conn, unit: &mut dyn Unit) -> QueryResult<()> {
+    later::flush(conn)?;
+    Manager::begin_transaction(conn)?;
+    if unit.run(conn) {
+        return Manager::commit_transaction(conn);
+    }
+    Manager::rollback_transaction(conn)?;
+    content::undone();
     Ok(())
 }
 
@@ -116,16 +141,37 @@ mod tests {
     use diesel::sql_types::BigInt;
     use tokio::sync::oneshot::{Receiver, channel};
 
+    use super::super::later::Later;
     use super::*;
 
     type Told = Receiver<Result<i64, DbError>>;
 
+    struct Row(i64);
+
+    impl Later for Row {
+        fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
+            let values: Vec<String> = rows
+                .iter()
+                .map(|Row(number)| format!("({number})"))
+                .collect();
+            let sql = format!("INSERT INTO numbers VALUES {}", values.join(", "));
+            diesel::sql_query(sql).execute(conn).map(drop)
+        }
+    }
+
     /// A unit that adds a number, and fails then where that is negative.
-    fn unit(number: i64) -> (Box<dyn Unit>, Told) {
+    fn unit(number: i64, only_adds: bool) -> (Box<dyn Unit>, Told) {
         let (reply, told) = channel();
         let work = move |conn: &mut Conn| {
-            let sql = format!("INSERT INTO numbers VALUES ({number})");
-            diesel::sql_query(sql).execute(conn)?;
+            if number == WRITES_OTHERS {
+                later::flush(conn)?;
+            }
+            later::write(conn, vec![Row(number)])?;
+            match number {
+                HAS_WRITTEN => later::begin_writing(),
+                HAS_FLUSHED => later::flush(conn)?,
+                _ => {}
+            }
             (number >= 0).then_some(number).ok_or(DbError::Busy)
         };
         let asked = Asked {
@@ -134,12 +180,21 @@ mod tests {
             reply,
             span: Span::none(),
             names_purges: false,
+            only_adds,
         };
         (Box::new(asked), told)
     }
 
-    /// Runs these in one transaction: what it came to, what is stored then, and what each was told.
-    fn together(numbers: &[i64]) -> (bool, Vec<i64>, Vec<Option<i64>>) {
+    /// Fails after it has begun to write by itself.
+    const HAS_WRITTEN: i64 = -100;
+    /// Fails after it has had its own row written.
+    const HAS_FLUSHED: i64 = -200;
+    /// Fails after it has had the rows of those before written.
+    const WRITES_OTHERS: i64 = -300;
+
+    /// Runs units of these numbers in one transaction, which add only or may do more: what it came to,
+    /// what is stored then, and what each was told.
+    fn together(units: &[(i64, bool)]) -> (bool, Vec<i64>, Vec<Option<i64>>) {
         #[derive(QueryableByName)]
         struct Number {
             #[diesel(sql_type = BigInt)]
@@ -153,8 +208,10 @@ mod tests {
         sqlite
             .batch_execute("CREATE TABLE numbers (number INTEGER NOT NULL)")
             .expect("a table");
-        let (units, told): (VecDeque<_>, Vec<_>) =
-            numbers.iter().map(|number| unit(*number)).unzip();
+        let (units, told): (VecDeque<_>, Vec<_>) = units
+            .iter()
+            .map(|(number, only_adds)| unit(*number, *only_adds))
+            .unzip();
         let line = RefCell::new(units);
         let next = || line.borrow_mut().pop_front();
         let mut begun = Vec::from_iter(next());
@@ -176,15 +233,46 @@ mod tests {
     #[test]
     fn units_share_a_transaction_and_fail_by_themselves() {
         let told = vec![Some(1), None, Some(3), None, Some(5)];
-        assert_eq!(together(&[1, -2, 3, -4, 5]), (true, vec![1, 3, 5], told));
+        let numbers = [1, -2, 3, -4, 5];
+        for kinds in 0..32 {
+            let units: Vec<(i64, bool)> = (0..)
+                .zip(numbers)
+                .map(|(at, number)| (number, kinds & (1 << at) != 0))
+                .collect();
+            let came_to = together(&units);
+            assert_eq!(came_to, (true, vec![1, 3, 5], told.clone()), "{units:?}");
+        }
         // The first has no savepoint: it fails with the transaction, before another one begins.
-        assert_eq!(together(&[-1, 2]), (false, vec![], vec![None, None]));
+        for only_adds in [false, true] {
+            let units = [(-1, only_adds), (2, only_adds)];
+            assert_eq!(together(&units), (false, vec![], vec![None, None]));
+        }
+    }
+
+    #[test]
+    fn what_a_unit_has_left_is_forgotten_alone() {
+        let units = [(1, true), (2, true), (WRITES_OTHERS, true), (3, true)];
+        let told = vec![Some(1), Some(2), None, Some(3)];
+        assert_eq!(together(&units), (true, vec![1, 2, 3], told));
+    }
+
+    #[test]
+    fn a_unit_that_fails_after_it_has_written_ends_the_transaction() {
+        for failing in [HAS_WRITTEN, HAS_FLUSHED] {
+            let units = [(1, true), (failing, true), (2, true)];
+            let (done, rows, _) = together(&units);
+            assert_eq!((done, rows), (false, vec![]));
+        }
+        // Behind a savepoint it may.
+        let units = [(1, true), (HAS_WRITTEN, false), (2, true)];
+        let (done, rows, _) = together(&units);
+        assert_eq!((done, rows), (true, vec![1, 2]));
     }
 
     #[test]
     fn nobody_is_told_of_success_where_the_transaction_fails() {
-        let (mut first, mut told) = unit(1);
-        let (second, mut never_begun) = unit(2);
+        let (mut first, mut told) = unit(1, false);
+        let (second, mut never_begun) = unit(2, false);
         let sqlite = SqliteConnection::establish(":memory:").expect("a database");
         assert!(!first.run(&mut Conn::Sqlite(sqlite)), "there is no table");
         for unit in [first, second] {

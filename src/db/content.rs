@@ -1,6 +1,6 @@
 //! How far the content is that this node knows of: what its caches are good for.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -56,6 +56,13 @@ pub struct News {
 }
 
 impl News {
+    fn of(added: Added) -> Self {
+        Self {
+            generation: added.to,
+            articles: added.articles.filter(|ids| ids.len() < MAX_NEWS),
+        }
+    }
+
     /// What came after a row.
     pub fn after(conn: &mut Conn, known: i64) -> QueryResult<Option<Self>> {
         let limit = i64::try_from(MAX_NEWS).unwrap_or(i64::MAX);
@@ -138,28 +145,83 @@ impl Content {
     }
 }
 
+/// What a transaction has added to the change log.
+#[derive(Debug, Default)]
+struct Added {
+    /// The newest row before it; `None`: some of it may have been undone.
+    from: Option<i64>,
+    to: i64,
+    /// The articles; `None`: others, too.
+    articles: Option<Vec<i64>>,
+}
+
 thread_local! {
-    /// Whether the transaction on this thread has added to the change log.
-    static HAS_ADDED: Cell<bool> = const { Cell::new(false) };
+    /// What the transaction on this thread has added.
+    static ADDED: RefCell<Option<Added>> = const { RefCell::new(None) };
+
+    /// The newest row as the writing transaction on this thread has it, once it has looked.
+    static LAST: Cell<Option<i64>> = const { Cell::new(None) };
+
+    /// The newest row as the writing transaction before left it.
+    static LEFT: Cell<Option<i64>> = const { Cell::new(None) };
 
     /// A number for each state of the sections that transactions on this thread have seen.
     static SECTIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Notes that the transaction on this thread adds to the change log entries of such resources.
-pub fn note_added(resource: Resource) {
-    HAS_ADDED.set(true);
+/// The newest `seq` of the change log in the writing transaction on this thread: nobody else adds to it.
+pub fn last(conn: &mut Conn) -> QueryResult<i64> {
+    if let Some(last) = LAST.get() {
+        return Ok(last);
+    }
+    let last = generation(conn)?;
+    if LEFT.get() != Some(last) {
+        // Others have written since.
+        sections_changed();
+    }
+    LAST.set(Some(last));
+    Ok(last)
+}
+
+/// Notes that the transaction on this thread has added entries of such resources to the change log, up to
+/// this `seq`.
+pub fn note_added(resource: Resource, ids: impl IntoIterator<Item = i64>, to: i64) {
+    let from = LAST.replace(Some(to));
+    ADDED.with_borrow_mut(|added| {
+        let added = added.get_or_insert_with(|| Added {
+            from,
+            to,
+            articles: Some(Vec::new()),
+        });
+        added.to = to;
+        match (&mut added.articles, resource) {
+            (Some(articles), Resource::Article) => articles.extend(ids),
+            (articles, _) => *articles = None,
+        }
+    });
     if resource == Resource::Section {
         sections_changed();
     }
 }
 
 /// Notes that the sections may be others than the transaction on this thread has seen.
-pub(super) fn sections_changed() {
+fn sections_changed() {
     SECTIONS.set(SECTIONS.get() + 1);
 }
 
-/// As long as it is the same, the writing transaction on this thread has the same sections.
+/// Notes that some of what the transaction on this thread has written was undone.
+pub(super) fn undone() {
+    LAST.set(None);
+    LEFT.set(None);
+    sections_changed();
+    ADDED.with_borrow_mut(|added| {
+        if let Some(added) = added {
+            added.from = None;
+        }
+    });
+}
+
+/// In a writing transaction that has asked for [`last`]: as long as it is the same, so are the sections.
 pub fn sections_seen() -> u64 {
     SECTIONS.get()
 }
@@ -171,14 +233,17 @@ pub(super) fn watched<T, E: From<diesel::result::Error>>(
     content: &Content,
     work: impl FnOnce(&mut Conn) -> Result<T, E>,
 ) -> Result<(T, Option<News>), E> {
-    HAS_ADDED.set(false);
-    sections_changed();
-    let done = work(conn)?;
-    if !HAS_ADDED.take() {
+    LEFT.set(LAST.take());
+    ADDED.take();
+    let done = work(conn).inspect_err(|_| undone())?;
+    let Some(added) = ADDED.take() else {
         return Ok((done, None));
-    }
-    // Some of it may have been undone: what counts is what is there in the end.
-    let news = News::after(conn, content.generation())?;
+    };
+    let news = match added.from {
+        Some(from) if from == content.generation() => Some(News::of(added)),
+        // What counts is what is there in the end.
+        _ => News::after(conn, content.generation())?,
+    };
     if let Some(news) = &news {
         dialect::notify(conn, news.generation)?;
     }

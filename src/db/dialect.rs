@@ -27,19 +27,35 @@ macro_rules! each {
     };
 }
 
-/// Inserts rows: a few one by one, by a statement that the connection keeps, more by statements of so many
-/// rows at once.
+/// Inserts rows by statements that the connection keeps: see [`in_chunks`](crate::in_chunks).
 #[macro_export]
 macro_rules! insert_all {
-    ($conn:expr, $rows:expr, $at_once:expr, |$values:ident| $statement:expr) => {
-        if $rows.len() <= $crate::db::dialect::FEW {
-            $rows.iter().try_for_each(|$values| {
-                $crate::each!($conn, c => $statement.execute(c)).map(drop)
-            })
-        } else {
-            $rows.chunks($at_once).try_for_each(|$values| {
-                $crate::each!($conn, c => $statement.execute(c)).map(drop)
-            })
+    ($conn:expr, $rows:expr, |$values:ident| $statement:expr) => {
+        $crate::in_chunks!($conn, $rows, |$values, c| $statement.execute(c).map(drop))
+    };
+}
+
+/// Runs a statement for rows so that the connection keeps it: PostgreSQL, to which each is a round trip, for
+/// sixteen rows at once and for what is left of them; SQLite for one after the other.
+#[macro_export]
+macro_rules! in_chunks {
+    ($conn:expr, $rows:expr, |$values:ident, $c:ident| $run:expr) => {
+        match $conn {
+            $crate::db::Conn::Sqlite($c) => $rows.iter().try_for_each(|$values| $run),
+            $crate::db::Conn::Pg($c) => $rows.chunks(16).try_for_each(|chunk| {
+                $crate::in_chunks!(
+                    @by_length chunk, |$values| $run, 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2
+                )
+            }),
+        }
+    };
+    (@by_length $chunk:ident, |$values:ident| $run:expr, $($length:literal)*) => {
+        match $chunk.len() {
+            $($length => match <&[_; $length]>::try_from($chunk) {
+                Ok($values) => $run,
+                Err(_) => Ok(()),
+            },)*
+            _ => $chunk.iter().try_for_each(|$values| $run),
         }
     };
 }
@@ -65,9 +81,6 @@ macro_rules! upserted {
     };
 }
 
-/// How many rows are inserted one by one: to parse a statement of several takes longer.
-pub const FEW: usize = 4;
-
 /// The most bound values in one statement: SQLite allows 32,766.
 pub const MAX_BINDS: usize = 32_000;
 
@@ -85,8 +98,6 @@ const WRITER_CACHE_KIB: u32 = 16 * 1024;
 pub enum Kind {
     /// Sees one state of the database from its first statement to its last.
     Read,
-    /// Reads by statements each of which sees the state of its own moment.
-    Glance,
     /// Writes content: one at a time on either database, so that tree moves, slugs and counts
     /// never race.
     Content,
@@ -141,7 +152,7 @@ where
     let Some(work) = work.take() else {
         return Outcome::Broken(Error::NotInTransaction.into());
     };
-    if let Kind::Glance | Kind::Statement(_) = kind {
+    if let Kind::Statement(_) = kind {
         return match work(conn) {
             Ok(value) => Outcome::Done(Ok(value)),
             // What became of it is not known, nor of the connection.
@@ -171,12 +182,12 @@ fn begin(conn: &mut Conn, kind: Kind, wait: Duration) -> QueryResult<()> {
                 Kind::Content | Kind::Hits(HitsSync::Full) | Kind::Statement(HitsSync::Full) => {
                     sqlite.batch_execute("PRAGMA synchronous = FULL")?;
                 }
-                Kind::Read | Kind::Glance => {}
+                Kind::Read => {}
             }
             let sql = match kind {
                 Kind::Read => "BEGIN DEFERRED",
                 Kind::Content | Kind::Upkeep | Kind::Hits(_) => "BEGIN IMMEDIATE",
-                Kind::Glance | Kind::Statement(_) => return Ok(()),
+                Kind::Statement(_) => return Ok(()),
             };
             AnsiTransactionManager::begin_transaction_sql(sqlite, sql)
         }
@@ -185,7 +196,7 @@ fn begin(conn: &mut Conn, kind: Kind, wait: Duration) -> QueryResult<()> {
                 Kind::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
                 Kind::Content | Kind::Upkeep => "BEGIN",
                 Kind::Hits(_) => "BEGIN ISOLATION LEVEL REPEATABLE READ",
-                Kind::Glance | Kind::Statement(_) => return Ok(()),
+                Kind::Statement(_) => return Ok(()),
             };
             if matches!(kind, Kind::Read | Kind::Hits(_)) {
                 return AnsiTransactionManager::begin_transaction_sql(pg, sql);
@@ -205,6 +216,14 @@ fn begin(conn: &mut Conn, kind: Kind, wait: Duration) -> QueryResult<()> {
                 Err(error)
             })
         }
+    }
+}
+
+/// Whether a connection that no transaction is open on can go on.
+pub fn is_alive(conn: &mut Conn) -> bool {
+    match conn {
+        Conn::Sqlite(_) => true,
+        Conn::Pg(pg) => pg.batch_execute("SELECT 1").is_ok(),
     }
 }
 
@@ -422,6 +441,27 @@ pub fn id_sequences(conn: &mut Conn) -> QueryResult<Vec<Sequence>> {
         )
         .load(pg),
     }
+}
+
+/// The id that the next article gets. Only while the lock of content writers is held: nobody else takes ids
+/// then.
+pub fn next_article_id(conn: &mut Conn) -> QueryResult<i64> {
+    #[derive(QueryableByName)]
+    struct Next {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        id: i64,
+    }
+    let sql = match conn {
+        Conn::Sqlite(_) => {
+            "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'articles'), 0) + 1 AS id"
+        }
+        Conn::Pg(_) => {
+            "SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END AS id \
+             FROM articles_id_seq"
+        }
+    };
+    let next: Next = diesel::sql_query(sql).get_result(conn)?;
+    Ok(next.id)
 }
 
 /// Puts the sequences back to where they stood. Only while the lock of content writers is held:

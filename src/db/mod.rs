@@ -10,6 +10,7 @@ mod conn;
 pub mod content;
 mod crew;
 pub mod dialect;
+pub mod later;
 mod listen;
 mod metrics;
 mod plans;

@@ -315,7 +315,8 @@ impl Db {
             shared.look(conn)?;
             work(conn)
         };
-        self.look_up(Kind::Read, work).await
+        self.look_up(|lane, wait| lane.work(Kind::Read, wait, work))
+            .await
     }
 
     /// Whether delivery may read from replicas.
@@ -355,23 +356,54 @@ impl Db {
             let generation = content.look(conn)?;
             work(conn, generation)
         };
-        self.look_up(Kind::Read, work).await
+        self.look_up(|lane, wait| lane.work(Kind::Read, wait, work))
+            .await
     }
 
-    /// Runs statements that read for delivery, each of which sees the state of its own moment. Where one fails, for
-    /// whatever reason, the connection is not used again.
+    /// Runs statements that only read, each of which sees the state of its own moment. They are run anew
+    /// where their connection was dead.
     pub async fn glance<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        self.look_up(move |lane, _| lane.glance(work)).await
+    }
+
+    /// The same for delivery.
+    pub async fn deliver_glance<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        self.inner.metrics.primary.inc();
+        self.glance(work).await
+    }
+
+    /// Runs a unit of writing content: all of it or nothing, one at a time.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        self.inner.metrics.primary.inc();
-        self.look_up(Kind::Glance, work).await
+        self.change(false, work).await
     }
 
-    /// Runs a unit of writing content: all of it or nothing, one at a time.
-    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    /// Runs a unit of writing content as [`Db::write`] does, for one that changes nothing that is there:
+    /// see [`super::later`].
+    pub async fn add<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+    {
+        self.change(true, work).await
+    }
+
+    async fn change<T, E, F>(&self, only_adds: bool, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
@@ -384,6 +416,7 @@ impl Db {
             reply,
             span: tracing::Span::current(),
             names_purges: self.inner.names_purges,
+            only_adds,
         };
         let job = Writing {
             inner: Arc::clone(&self.inner),
@@ -423,31 +456,31 @@ impl Db {
         })
     }
 
-    /// Runs a unit of reading on a thread of its own.
-    async fn look_up<T, E, F>(&self, kind: Kind, work: F) -> Result<T, E>
+    /// Runs what reads, on a thread that may block.
+    async fn look_up<T, E, F>(&self, read: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&Lane, Duration) -> Result<T, E> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let (shared, span) = (Arc::clone(&self.inner), tracing::Span::current());
         // On SQLite there are as many readers as threads that read.
         let runtime = self.inner.writer.is_none().then(Handle::current);
         let (wait, _) = self.until();
-        let read = move || {
+        let job = move || {
             let done = span.in_scope(|| {
                 let lane = &shared.readers;
                 let _permit = match &runtime {
                     Some(runtime) => Some(shared.take(&lane.permits, runtime, (wait, None))?),
                     None => None,
                 };
-                lane.work(kind, shared.wait, work)
+                read(lane, shared.wait)
             });
             // The client may have gone.
             let _ = reply.send(done);
         };
-        self.stand_in(&self.inner.reading, Box::new(read), answer)
+        self.stand_in(&self.inner.reading, Box::new(job), answer)
             .await
     }
 
@@ -503,6 +536,8 @@ impl Db {
         let blocking = web::block(move || {
             // They go with the work, which goes on when the client has gone.
             let (_held, began) = ((turn, permit), Instant::now());
+            // The thread may have written to another database before.
+            content::undone();
             let work = |conn: &mut Conn| content::watched(conn, &shared.content, work);
             let lane = shared.lane(Kind::Upkeep);
             let (done, news) = span.in_scope(|| lane.work(Kind::Upkeep, shared.wait, work))?;
@@ -567,7 +602,7 @@ impl Appending {
 impl Inner {
     fn lane(&self, kind: Kind) -> &Lane {
         match (&self.writer, kind) {
-            (None, _) | (_, Kind::Read | Kind::Glance) => &self.readers,
+            (None, _) | (_, Kind::Read) => &self.readers,
             (Some(writer), _) => writer,
         }
     }
@@ -606,6 +641,9 @@ impl Inner {
                 Ok(())
             }
             Outcome::Done(Err(Undone::ByUnit)) | Outcome::Broken(Undone::ByUnit) => Ok(()),
+            Outcome::Done(Err(Undone::WithAll)) | Outcome::Broken(Undone::WithAll) => {
+                Err(DbError::Busy)
+            }
             Outcome::Done(Err(Undone::ByDatabase(error)))
             | Outcome::Broken(Undone::ByDatabase(error)) => Err(error.into()),
             Outcome::NotBegun(error) => Err(error),
@@ -657,6 +695,9 @@ fn write(first: Writing, line: &Shared<Writing>) {
     let write = AssertUnwindSafe(|| inner.write(&turn, &mut units, next));
     let written = catch_unwind(write).unwrap_or(Err(DbError::Broken));
     let mut error = written.err();
+    if error.is_some() {
+        content::undone();
+    }
     if units.len() > 1 {
         // It may be any one's fault.
         error = error.map(|error| error.of_another());
@@ -697,6 +738,33 @@ impl Lane {
             Outcome::Broken(error) => Err(error),
             Outcome::NotBegun(error) => Err(error.into()),
         }
+    }
+
+    /// Runs statements that only read, anew on another connection where one is dead. A connection that is
+    /// good is kept, whatever the statements came to.
+    fn glance<T, E: From<DbError>>(
+        &self,
+        work: impl Fn(&mut Conn) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut last = String::new();
+        for _ in 0..=self.pool.max_size() {
+            let mut pooled = match self.pool.get_timeout(self.wait) {
+                Ok(pooled) => pooled,
+                Err(error) => {
+                    last = error.to_string();
+                    break;
+                }
+            };
+            // A panic in the work leaves the flag up: the connection is not used again.
+            pooled.broken = true;
+            let read = work(&mut pooled.conn);
+            if read.is_ok() || dialect::is_alive(&mut pooled.conn) {
+                pooled.broken = false;
+                return read;
+            }
+            last = "the connection has ended".to_owned();
+        }
+        Err(DbError::Unreachable(last).into())
     }
 
     /// Runs the work on a connection of this lane. A connection found dead before anything ran is

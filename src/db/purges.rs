@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 use diesel::prelude::*;
 
 use super::Conn;
+use super::later::{self, Later};
 use super::schema::purges;
 use crate::http::keys::Key;
+use crate::insert_all;
 
 /// The most keys of one write. One that changes more, such as hiding a large section, names everything.
 pub const MAX_NAMED: usize = 2000;
@@ -39,11 +41,24 @@ pub(super) fn named<T, E: From<diesel::result::Error>>(
     let named = NAMED.take();
     let done = worked?;
     if let Some(named) = named.filter(|named| !named.is_empty()) {
-        diesel::insert_into(purges::table)
-            .values(purges::keys.eq(text(&named)))
-            .execute(conn)?;
+        let keys = text(&named);
+        later::write(conn, vec![Named { keys }])?;
     }
     Ok(done)
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = purges)]
+struct Named {
+    keys: String,
+}
+
+impl Later for Named {
+    fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
+        insert_all!(conn, rows, |rows| {
+            diesel::insert_into(purges::table).values(rows)
+        })
+    }
 }
 
 fn text(named: &BTreeSet<Key>) -> String {

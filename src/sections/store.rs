@@ -89,7 +89,7 @@ pub fn create(
         }
         None => {
             let wanted = Slug::from_title(&new.edits.name, Resource::Section.name());
-            slugs::free(conn, Resource::Section, &wanted)?
+            slugs::free(conn, Resource::Section, &wanted, |_| false)?
         }
     };
     slugs::claim(conn, Resource::Section, &slug)?;

@@ -75,6 +75,18 @@ impl<T> Asked<T> {
         let owner = Owner::of(caller);
         self.keyed.run(app, owner, work).await
     }
+
+    /// The same for work that changes nothing that is there: see [`Db::add`](crate::db::Db::add).
+    pub async fn add<F>(&self, app: &App, caller: &Caller, work: F) -> ApiResult<HttpResponse>
+    where
+        F: FnOnce(&mut Conn) -> ApiResult<Answer> + Send + 'static,
+    {
+        if self.dry_run || self.keyed.is_given() {
+            // These change more: what is kept of keys, where ids come from.
+            return self.write(app, caller, work).await;
+        }
+        Ok(app.db.add(work).await?.send())
+    }
 }
 
 /// Whose an `Idempotency-Key` is.

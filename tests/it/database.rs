@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Text};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use lanmu::clock::SiteZone;
 use lanmu::db::{Conn, Db, DbSettings, DbUrl};
 use lanmu::error::ApiError;
@@ -232,16 +232,29 @@ async fn cut_connections_are_made_anew(stage: Stage) {
         return;
     }
     let app = stage.app().await;
-    app.get("/readyz").await.ok(200);
-    // Cuts every connection of this database, as a restart of the server does.
-    diesel::sql_query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
-         WHERE datname = current_database() AND pid <> pg_backend_pid()",
-    )
-    .execute(&mut app.connect())
-    .expect("a superuser may");
-    app.get("/v1/articles").await.ok(200);
-    app.admin().section("重连之后", json!({})).await;
+    let admin = app.admin();
+    let port = admin.section("港口", json!({})).await;
+    let crowd = async || {
+        let reads = join_all((0..16).map(|_| admin.get("/v1/admin/articles")));
+        let writes = join_all((0..4).map(|_| admin.article("渡口", port, json!({}))));
+        let delivered = (1..16).map(async |n| app.get(&format!("/v1/articles?limit={n}")).await);
+        let delivered = join_all(delivered);
+        let ((reads, _), delivered) = join(join(reads, writes), delivered).await;
+        for answer in reads.into_iter().chain(delivered) {
+            answer.ok(200);
+        }
+    };
+    crowd().await;
+    for _ in 0..2 {
+        // Cuts every connection of this database, as a restart of the server does.
+        diesel::sql_query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        .execute(&mut app.connect())
+        .expect("a superuser may");
+        crowd().await;
+    }
 }
 
 #[derive(QueryableByName)]

@@ -1,11 +1,13 @@
 //! Delivery reads from streaming replicas, and never less than the node knows of.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use diesel::prelude::*;
-use futures_util::future::join;
+use futures_util::future::{join, join_all};
 use lanmu::db::{Db, DbSettings, DbUrl, Source, content};
 use lanmu::error::ApiError;
+use lanmu::slugs::Resource;
 use serde_json::json;
 
 use crate::cache::coherence::Pages;
@@ -13,7 +15,7 @@ use crate::facts;
 use crate::support::app::TestApp;
 use crate::support::databases::{self, Kind};
 use crate::support::numbers::{Numbers, seed};
-use crate::support::replicated::{Replicated, generation, place, run, until};
+use crate::support::replicated::{Replicated, generation, number, place, run, until};
 use crate::support::stage::Stage;
 
 /// How many delivery reads asked the primary, and how many a replica.
@@ -220,6 +222,51 @@ async fn what_one_replica_has_shown_no_other_forgets(stage: Stage) {
     }
 }
 
+async fn nothing_is_learned_of_what_is_not_committed(stage: Stage) {
+    if stage.kind() == Kind::Sqlite {
+        return;
+    }
+    let replicated = Replicated::make(1);
+    let app = stage.on(&replicated.url, &[]).await;
+    app.admin().section("港口", json!({})).await;
+    let db = deaf(&replicated);
+    let known = delivered(&db).await;
+    // Units that share a transaction: each tells what is known of the content while it runs.
+    let held = app.hold_writers();
+    let unit = |n: i64| {
+        let content = db.content().clone();
+        db.write(move |conn| {
+            let sql = format!(
+                "INSERT INTO changes (seq, resource, entity_id, op, at) \
+                 VALUES ({}, 'article', {}, 'upsert', now())",
+                known + n,
+                1000 + n
+            );
+            diesel::sql_query(sql).execute(conn)?;
+            content::note_added(Resource::Article, [1000 + n], known + n);
+            let transaction = number(conn, "SELECT txid_current() AS number");
+            Ok::<_, ApiError>((transaction, content.generation()))
+        })
+    };
+    let reads = async {
+        for _ in 0..20 {
+            assert_eq!(delivered(&db).await, known);
+            let read = db.read(|conn| Ok::<_, ApiError>(content::generation(conn)?));
+            assert_eq!(read.await.expect("it answers"), known);
+        }
+        drop(held);
+    };
+    let (units, ()) = join(join_all((1..=4).map(unit)), reads).await;
+    let units = units.into_iter().map(|unit| unit.expect("it is written"));
+    let told: HashSet<(i64, i64)> = units.collect();
+    let transactions: HashSet<i64> = told.iter().map(|(transaction, _)| *transaction).collect();
+    // All of one transaction know what was there before it.
+    assert_eq!(told.len(), transactions.len(), "{told:?}");
+    assert!(told.iter().any(|(_, before)| *before == known), "{told:?}");
+    assert_eq!(db.content().generation(), known + 4);
+    assert_eq!(delivered(&db).await, known + 4);
+}
+
 async fn a_replica_that_does_not_answer_is_given_up(stage: Stage) {
     if stage.kind() == Kind::Sqlite {
         return;
@@ -270,6 +317,7 @@ facts![
     a_write_is_seen_at_once_while_the_replica_is_behind,
     nothing_goes_back_while_replicas_stop_and_go,
     what_one_replica_has_shown_no_other_forgets,
+    nothing_is_learned_of_what_is_not_committed,
     a_replica_that_does_not_answer_is_given_up,
     a_server_of_its_own_is_no_replica,
 ];

@@ -61,7 +61,7 @@ pub async fn create(
             now,
         )
     };
-    asked.write(&app, &asking, work).await
+    asked.add(&app, &asking, work).await
 }
 
 /// Read an article in management

@@ -3,6 +3,7 @@
 mod due;
 mod life;
 mod names;
+mod new;
 mod order;
 mod places;
 mod references;

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 
 use crate::db::Conn;
+use crate::db::later::{self, Later};
 use crate::db::schema::{article_legacy_urls, articles};
-use crate::each;
 use crate::http::reference::Slug;
+use crate::insert_all;
 use crate::slugs;
 
 /// How many names one statement asks for.
@@ -31,11 +32,11 @@ pub enum Name {
 
 #[derive(Insertable)]
 #[diesel(table_name = article_legacy_urls)]
-struct LegacyUrlRow<'a> {
+struct LegacyUrlRow {
     article_id: i64,
     ordinal: i64,
-    head: &'a str,
-    url: &'a str,
+    head: String,
+    url: String,
 }
 
 fn head(url: &str) -> &str {
@@ -46,20 +47,29 @@ fn head(url: &str) -> &str {
 pub(super) fn write_legacy_urls(conn: &mut Conn, id: i64, urls: &[String]) -> QueryResult<()> {
     let of_article = article_legacy_urls::article_id.eq(id);
     diesel::delete(article_legacy_urls::table.filter(of_article)).execute(conn)?;
-    let rows: Vec<LegacyUrlRow<'_>> = (0..)
+    add_legacy_urls(conn, id, urls)
+}
+
+/// The same for an article that is new.
+pub(super) fn add_legacy_urls(conn: &mut Conn, id: i64, urls: &[String]) -> QueryResult<()> {
+    let rows: Vec<LegacyUrlRow> = (0..)
         .zip(urls)
         .map(|(ordinal, url)| LegacyUrlRow {
             article_id: id,
             ordinal,
-            head: head(url),
-            url,
+            head: head(url).to_owned(),
+            url: url.clone(),
         })
         .collect();
-    if rows.is_empty() {
-        return Ok(());
+    later::write(conn, rows)
+}
+
+impl Later for LegacyUrlRow {
+    fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
+        insert_all!(conn, rows, |rows| {
+            diesel::insert_into(article_legacy_urls::table).values(rows)
+        })
     }
-    each!(conn, c => diesel::insert_into(article_legacy_urls::table).values(&rows).execute(c))?;
-    Ok(())
 }
 
 /// The articles that each of these names leads to, in whatever state, in the order of the names: none,

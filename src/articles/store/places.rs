@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 
 use crate::changes::{self, Visible};
-use crate::db::dialect::MAX_BINDS;
-use crate::db::schema::{
-    article_also, article_related, article_terms, articles, listing_counts, listings,
-};
+use crate::db::later::{self, Later};
+use crate::db::rows::{self, Cell, Column, Met};
+use crate::db::schema::{article_also, article_related, article_terms, articles, listings};
 use crate::db::{Conn, Timestamp, among, purges};
 use crate::error::ApiResult;
 use crate::hits;
@@ -51,9 +49,15 @@ pub(super) fn add_also_in(conn: &mut Conn, id: i64, also_in: &[i64]) -> QueryRes
             ordinal,
         })
         .collect();
-    insert_all!(conn, rows, CHUNK, |rows| {
-        diesel::insert_into(article_also::table).values(rows)
-    })
+    later::write(conn, rows)
+}
+
+impl Later for AlsoRow {
+    fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
+        insert_all!(conn, rows, |rows| {
+            diesel::insert_into(article_also::table).values(rows)
+        })
+    }
 }
 
 #[derive(Insertable)]
@@ -67,6 +71,11 @@ struct RelatedRow {
 pub(super) fn write_related(conn: &mut Conn, id: i64, related: &[i64]) -> QueryResult<()> {
     let of_article = article_related::article_id.eq(id);
     diesel::delete(article_related::table.filter(of_article)).execute(conn)?;
+    add_related(conn, id, related)
+}
+
+/// The same for an article that is new.
+pub(super) fn add_related(conn: &mut Conn, id: i64, related: &[i64]) -> QueryResult<()> {
     let rows: Vec<RelatedRow> = (0..)
         .zip(related)
         .map(|(ordinal, related_id)| RelatedRow {
@@ -75,16 +84,22 @@ pub(super) fn write_related(conn: &mut Conn, id: i64, related: &[i64]) -> QueryR
             ordinal,
         })
         .collect();
-    insert_all!(conn, rows, CHUNK, |rows| {
-        diesel::insert_into(article_related::table).values(rows)
-    })
+    later::write(conn, rows)
+}
+
+impl Later for RelatedRow {
+    fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
+        insert_all!(conn, rows, |rows| {
+            diesel::insert_into(article_related::table).values(rows)
+        })
+    }
 }
 
 #[derive(Insertable)]
 #[diesel(table_name = article_terms, treat_none_as_default_value = false)]
-struct TermRow<'a> {
+struct TermRow {
     kind: &'static str,
-    term: &'a str,
+    term: String,
     article_id: i64,
 }
 
@@ -104,17 +119,23 @@ pub(super) fn write_terms(conn: &mut Conn, row: &ArticleRow) -> QueryResult<()> 
 pub(super) fn add_terms(conn: &mut Conn, row: &ArticleRow) -> QueryResult<()> {
     let tags = row.tags.0.iter().map(|term| (TAG, term));
     let keywords = row.keywords.0.iter().map(|term| (KEYWORD, term));
-    let rows: Vec<TermRow<'_>> = tags
+    let rows: Vec<TermRow> = tags
         .chain(keywords)
         .map(|(kind, term)| TermRow {
             kind,
-            term,
+            term: term.clone(),
             article_id: row.id,
         })
         .collect();
-    insert_all!(conn, rows, CHUNK, |rows| {
-        diesel::insert_into(article_terms::table).values(rows)
-    })
+    later::write(conn, rows)
+}
+
+impl Later for TermRow {
+    fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
+        insert_all!(conn, rows, |rows| {
+            diesel::insert_into(article_terms::table).values(rows)
+        })
+    }
 }
 
 #[derive(Debug, Insertable)]
@@ -130,8 +151,6 @@ struct ListingRow {
     position: Option<i64>,
     pinned_until: Option<Timestamp>,
 }
-
-const LISTING_COLUMNS: usize = 9;
 
 /// The listings that an article has by rights.
 fn listing_rows(tree: &Tree, listed: &Listed, also_in: &[i64]) -> Vec<ListingRow> {
@@ -214,12 +233,13 @@ fn replace_listings(conn: &mut Conn, ids: &[i64], rows: &[ListingRow]) -> QueryR
     hits::listings_moved(conn, &come, 1)
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = listing_counts, treat_none_as_default_value = false)]
-struct CountRow {
-    section_id: i64,
-    articles: i64,
-}
+/// How many articles sections list: a difference is added to a row that is there.
+const COUNTS: rows::Table = rows::Table {
+    name: "listing_counts",
+    columns: &[("section_id", Column::Number), ("articles", Column::Number)],
+    keys: 1,
+    met: Met::Added,
+};
 
 /// Keeps the counts of listings right where pairs of article and section go and come.
 fn move_counts(conn: &mut Conn, gone: &[(i64, i64)], come: &[(i64, i64)]) -> QueryResult<()> {
@@ -230,22 +250,10 @@ fn move_counts(conn: &mut Conn, gone: &[(i64, i64)], come: &[(i64, i64)]) -> Que
         }
     }
     let moved = moved.into_iter().filter(|(_, articles)| *articles != 0);
-    let rows: Vec<CountRow> = moved
-        .map(|(section_id, articles)| CountRow {
-            section_id,
-            articles,
-        })
+    let rows: Vec<Vec<Cell>> = moved
+        .map(|(section_id, articles)| vec![section_id.into(), articles.into()])
         .collect();
-    insert_all!(conn, rows, CHUNK, |rows| {
-        diesel::insert_into(listing_counts::table)
-            .values(rows)
-            .on_conflict(listing_counts::section_id)
-            .do_update()
-            .set(
-                listing_counts::articles
-                    .eq(listing_counts::articles + excluded(listing_counts::articles)),
-            )
-    })
+    COUNTS.upsert(conn, &rows)
 }
 
 /// Lists an article that is new, so that it has no views.
@@ -256,13 +264,20 @@ pub(super) fn list_new(
     also_in: &[i64],
 ) -> QueryResult<()> {
     let rows = listing_rows(tree, &listed_of(row), also_in);
-    let come: Vec<(i64, i64)> = rows
-        .iter()
-        .map(|row| (row.article_id, row.section_id))
-        .collect();
     purges::name(rows.iter().map(|row| Key::List(row.section_id)));
-    insert_listings(conn, &rows)?;
-    move_counts(conn, &[], &come)
+    later::write(conn, rows)
+}
+
+/// Listings of articles that are new.
+impl Later for ListingRow {
+    fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
+        insert_listings(conn, &rows)?;
+        let come: Vec<(i64, i64)> = rows
+            .iter()
+            .map(|row| (row.article_id, row.section_id))
+            .collect();
+        move_counts(conn, &[], &come)
+    }
 }
 
 fn listed_of(row: &ArticleRow) -> Listed {
@@ -281,7 +296,7 @@ fn listed_of(row: &ArticleRow) -> Listed {
 }
 
 fn insert_listings(conn: &mut Conn, rows: &[ListingRow]) -> QueryResult<()> {
-    insert_all!(conn, rows, MAX_BINDS / LISTING_COLUMNS, |rows| {
+    insert_all!(conn, rows, |rows| {
         diesel::insert_into(listings::table).values(rows)
     })
 }

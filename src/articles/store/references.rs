@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use diesel::prelude::*;
 
-use super::{Stored, Writer, find_external};
+use super::{Stored, Writer, find_external, new};
 use crate::articles::lists;
 use crate::articles::wire::Edits;
 use crate::auth::Permission;
-use crate::db::Conn;
 use crate::db::schema::articles;
+use crate::db::{Conn, later};
 use crate::error::{ApiError, ApiResult, Code, FaultCode};
 use crate::http::fields::Check;
 use crate::http::reference::Slug;
@@ -103,6 +103,8 @@ pub(super) fn check_related(
         return Ok(());
     }
     let ids: Vec<i64> = new.iter().map(|(_, id)| *id).collect();
+    // They may have been made just now.
+    later::flush(conn)?;
     let known = known_articles(conn, &ids, writer)?;
     for (index, id) in new {
         let pointer = format!("/related/{index}");
@@ -130,6 +132,9 @@ pub(super) fn check_slug(
             format!("another article has the slug {slug}"),
         )
     };
+    if new::has_slug(slug.as_str()) {
+        return Err(taken());
+    }
     let holder = slugs::live(conn, Resource::Article, slug)?;
     if holder.is_some_and(|id| Some(id) != own) {
         return Err(taken());
@@ -160,6 +165,9 @@ pub(super) fn check_external_id(
     let Some(external_id) = given else {
         return Ok(());
     };
+    if new::has_external_id(external_id) {
+        return Err(external_id_taken(external_id));
+    }
     match find_external(conn, external_id)? {
         Some(id) if Some(id) != own => Err(external_id_taken(external_id)),
         _ => Ok(()),

@@ -6,22 +6,24 @@ use serde_json::Value;
 use crate::articles::lists;
 use crate::articles::rules::Status;
 use crate::audit::{self, By, Change};
+use crate::db::later::{self, Later};
 use crate::db::schema::revisions;
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiError, ApiResult};
+use crate::insert_all;
 
 use super::{Act, Stored};
 
 #[derive(Insertable)]
 #[diesel(table_name = revisions, treat_none_as_default_value = false)]
-struct NewRevision<'a> {
+struct NewRevision {
     article_id: i64,
     version: i64,
     at: Timestamp,
     actor: &'static str,
     actor_id: Option<i64>,
-    actor_name: Option<&'a str>,
-    note: Option<&'a str>,
+    actor_name: Option<String>,
+    note: Option<String>,
     status: &'static str,
     kept: bool,
     changed: JsonOf<Vec<String>>,
@@ -72,18 +74,23 @@ fn insert(
         at,
         actor: actor.kind.as_str(),
         actor_id: actor.id,
-        actor_name: actor.name.as_deref(),
-        note,
+        actor_name: actor.name.clone(),
+        note: note.map(ToOwned::to_owned),
         status: stored.row.status_at(by.now).as_str(),
         kept: true,
         changed: JsonOf(changed),
         // The article as management shows it.
         content: JsonOf(content),
     };
-    diesel::insert_into(revisions::table)
-        .values(&row)
-        .execute(conn)?;
-    Ok(())
+    Ok(later::write(conn, vec![row])?)
+}
+
+impl Later for NewRevision {
+    fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
+        insert_all!(conn, rows, |rows| {
+            diesel::insert_into(revisions::table).values(rows)
+        })
+    }
 }
 
 fn has(conn: &mut Conn, id: i64, version: i64) -> QueryResult<bool> {

@@ -2,10 +2,11 @@
 
 use diesel::prelude::*;
 
-use super::names::write_legacy_urls;
+use super::names::{add_legacy_urls, write_legacy_urls};
+use super::new;
 use super::places::{
-    add_also_in, add_terms, is_live, list_again, list_new, write_also_in, write_related,
-    write_terms,
+    add_also_in, add_related, add_terms, is_live, list_again, list_new, write_also_in,
+    write_related, write_terms,
 };
 use super::references::{check_external_id, check_references, check_related, check_slug};
 use super::revise::revise;
@@ -17,11 +18,13 @@ use crate::articles::text::{MAX_NESTING, Rendered, render, title_key};
 use crate::articles::wire::{Edits, Publication};
 use crate::audit::{By, Change, Event};
 use crate::changes::{self, Visible};
+use crate::db::later::{self, Later};
 use crate::db::schema::{article_details, articles};
 use crate::db::{Conn, JsonOf, Timestamp};
 use crate::error::{ApiResult, FaultCode};
 use crate::http::fields::Check;
 use crate::http::reference::Slug;
+use crate::insert_all;
 use crate::sections::Tree;
 use crate::slugs::{self, Resource};
 
@@ -53,31 +56,23 @@ pub fn create(
     let slug = match edits.slug.as_deref().and_then(Slug::parse) {
         Some(slug) => {
             check_slug(conn, &slug, None, writer)?;
+            later::begin_writing();
             slugs::claim(conn, Resource::Article, &slug)?;
             slug
         }
         None => {
             let wanted = Slug::from_title(&edits.title, Resource::Article.name());
-            slugs::free(conn, Resource::Article, &wanted)?
+            slugs::free(conn, Resource::Article, &wanted, new::has_slug)?
         }
     };
     stored.row.slug = slug.to_string();
     derive(&mut stored.row, tree);
-    let id = diesel::insert_into(articles::table)
-        .values(&stored.row)
-        .returning(articles::id)
-        .get_result(conn)?;
+    let id = new::insert(conn, &stored.row)?;
     (stored.row.id, stored.details.article_id) = (id, id);
-    diesel::insert_into(article_details::table)
-        .values(&stored.details)
-        .execute(conn)?;
+    later::write(conn, vec![stored.details.clone()])?;
     add_also_in(conn, id, &stored.also_in)?;
-    if !stored.related.is_empty() {
-        write_related(conn, id, &stored.related)?;
-    }
-    if !stored.details.legacy_urls.0.is_empty() {
-        write_legacy_urls(conn, id, &stored.details.legacy_urls.0)?;
-    }
+    add_related(conn, id, &stored.related)?;
+    add_legacy_urls(conn, id, &stored.details.legacy_urls.0)?;
     add_terms(conn, &stored.row)?;
     let changes = finish(conn, &writer.act, None, &stored)?;
     if is_published {
@@ -254,7 +249,18 @@ pub(super) fn log_change(
 ) -> QueryResult<()> {
     let was_told = was.is_some_and(|was| was.row.is_told_at(now));
     let visible = Visible::from(was_told, is.row.is_told_at(now));
-    changes::record(conn, Resource::Article, &[(is.row.id, visible)], now)
+    match was {
+        Some(_) => changes::record(conn, Resource::Article, &[(is.row.id, visible)], now),
+        None => changes::record_new(conn, is.row.id, visible, now),
+    }
+}
+
+impl Later for DetailsRow {
+    fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
+        insert_all!(conn, rows, |rows| {
+            diesel::insert_into(article_details::table).values(rows)
+        })
+    }
 }
 
 /// The row of these members, but for the slug.

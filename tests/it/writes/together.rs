@@ -1,10 +1,12 @@
 //! Writes that come all at once, and so share transactions.
 
 use futures_util::future::join_all;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use super::ARTICLES;
 use crate::support::app::TestApp;
+use crate::support::client::Answer;
 use crate::support::stage::Stage;
 
 async fn waiting(app: &TestApp) -> usize {
@@ -15,44 +17,53 @@ async fn waiting(app: &TestApp) -> usize {
     line.map_or(0, |number| number.parse().expect("a number"))
 }
 
+/// Sends these while nobody may write, lets all of them wait, and then go on: they share a transaction.
+async fn at_once(app: &TestApp, requests: Vec<(Method, String, Value)>) -> Vec<Answer> {
+    let held = app.hold_writers();
+    let number = requests.len();
+    let writes = requests.into_iter().map(async |(method, path, body)| {
+        let request = app.admin().request(method.clone(), &path).await;
+        match method {
+            Method::PATCH => request.header("if-match", "\"1\"").json(&body).send().await,
+            _ => request.json(&body).send().await,
+        }
+    });
+    let release = async {
+        for _ in 0..1000 {
+            if waiting(app).await == number - 1 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert_eq!(waiting(app).await, number - 1);
+        drop(held);
+    };
+    let (answers, ()) = futures_util::future::join(join_all(writes), release).await;
+    assert_eq!(waiting(app).await, 0);
+    answers
+}
+
 async fn those_that_come_at_once_are_kept_or_refused_each_by_itself(stage: Stage) {
     let app = stage.with(&[("LANMU_DB_WAIT_MS", "60000")]).await;
     let port = app.admin().section("港口", json!({})).await;
     let before = app.get("/v1/changes").await.ok(200).json["data"]
         .as_array()
         .map_or(0, Vec::len);
-    let held = app.hold_writers();
-    let bodies: Vec<_> = (0..12)
-        .map(|n| {
-            let slug = format!("ferry-{}", n / 2);
-            let section = if n == 10 { port + 1 } else { port };
-            let body = json!({"format": "html", "content": "<p>开航</p>"});
-            json!({
-                "title": format!("渡轮{n}"), "slug": slug, "section_id": section,
-                "body": body, "publish": {}
-            })
-        })
-        .collect();
-    let writes = bodies.iter().map(async |body| {
-        let request = app.admin().request(reqwest::Method::POST, ARTICLES).await;
-        request.json(body).send().await
+    let creates = (0..12).map(|n| {
+        let slug = format!("ferry-{}", n / 2);
+        let section = if n == 10 { port + 1 } else { port };
+        let body = json!({"format": "html", "content": "<p>开航</p>"});
+        let create = json!({
+            "title": format!("渡轮{n}"), "slug": slug, "section_id": section,
+            "body": body, "publish": {}
+        });
+        (Method::POST, ARTICLES.to_owned(), create)
     });
-    let release = async {
-        for _ in 0..1000 {
-            if waiting(&app).await == bodies.len() - 1 {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        assert_eq!(waiting(&app).await, bodies.len() - 1);
-        drop(held);
-    };
-    let (answers, ()) = futures_util::future::join(join_all(writes), release).await;
+    let answers = at_once(&app, creates.collect()).await;
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
     let of = |status| statuses.iter().filter(|is| **is == status).count();
     // Of each two with one slug the first is made, but one names a section that there is not.
     assert_eq!((of(201), of(409), of(422)), (6, 5, 1), "{statuses:?}");
-    assert_eq!(waiting(&app).await, 0);
     let mut ids: Vec<i64> = answers
         .iter()
         .filter(|answer| answer.status == 201)
@@ -76,4 +87,134 @@ async fn those_that_come_at_once_are_kept_or_refused_each_by_itself(stage: Stage
     }
 }
 
-crate::facts![those_that_come_at_once_are_kept_or_refused_each_by_itself];
+/// All that the service tells of an article, but for what each has of its own.
+async fn told(app: &TestApp, id: i64) -> Vec<Value> {
+    let paths = [
+        format!("/v1/admin/articles/{id}"),
+        format!("/v1/admin/articles/{id}/revisions"),
+        format!("/v1/admin/articles/{id}/revisions/1"),
+        format!("/v1/admin/audit?resource=article&resource_id={id}"),
+        format!("/v1/articles/{id}"),
+    ];
+    let mut told = Vec::new();
+    for path in paths {
+        let mut json = app.admin().get(&path).await.ok(200).json;
+        without_own(&mut json);
+        told.push(json);
+    }
+    told
+}
+
+fn without_own(json: &mut Value) {
+    const OWN: [&str; 13] = [
+        "id",
+        "links",
+        "slug",
+        "url",
+        "created_at",
+        "updated_at",
+        "published_at",
+        "at",
+        "request_id",
+        "resource_id",
+        "external_id",
+        "next",
+        "prev",
+    ];
+    match json {
+        Value::Object(members) => {
+            members.retain(|name, _| !OWN.contains(&name.as_str()));
+            let is_own = members.get("member").and_then(Value::as_str);
+            if is_own.is_some_and(|member| OWN.contains(&member)) {
+                members.remove("after");
+            }
+            members.values_mut().for_each(without_own);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_own),
+        _ => {}
+    }
+}
+
+async fn what_is_made_together_is_what_is_made_alone(stage: Stage) {
+    let app = stage.with(&[("LANMU_DB_WAIT_MS", "60000")]).await;
+    let port = app.admin().section("港口", json!({})).await;
+    let pier = app
+        .admin()
+        .section("码头", json!({"parent_id": port}))
+        .await;
+    let news = app.admin().section("要闻", json!({})).await;
+    let other = app.admin().article("汽笛", port, json!({})).await;
+    let create = |external: &str, related: i64| {
+        let body = json!({
+            "title": "夜航", "section_id": pier, "also_in": [news], "related": [related],
+            "tags": ["夜", "船"], "keywords": ["灯塔"], "external_id": external,
+            "legacy_urls": ["https://old.example/1.html"], "summary": "灯塔之下",
+            "body": {"format": "html", "content": "<p>启航</p>"}, "publish": {}, "note": "初稿"
+        });
+        (Method::POST, ARTICLES.to_owned(), body)
+    };
+    let (_, path, body) = create("alone", other);
+    let alone = app.admin().post(&path, body).await.ok(201).json;
+    let alone = alone["id"].as_i64().expect("an id");
+    // The next one's id: what it is related to is made in the same transaction.
+    let first = alone + 1;
+    let rename = json!({"title": "雾笛"});
+    let section = json!({"name": "航道"});
+    let answers = at_once(
+        &app,
+        vec![
+            create("a", other),
+            create("a", other),
+            create("b", first),
+            create("c", first + 100),
+            (Method::PATCH, format!("{ARTICLES}/{other}"), rename),
+            create("d", other),
+            (Method::POST, "/v1/admin/sections".to_owned(), section),
+            create("e", other),
+        ],
+    )
+    .await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    // They may have come in another order; which of the first two was refused is open with it.
+    let of = |status| statuses.iter().filter(|is| **is == status).count();
+    assert_eq!(of(200), 1, "{statuses:?}");
+    assert_eq!(of(409), 1, "{statuses:?}");
+    assert_eq!(of(201) + of(422), 6, "{statuses:?}");
+    assert_eq!(answers[3].status, 422, "{statuses:?}");
+    let as_alone = told(&app, alone).await;
+    let mut slugs = std::collections::BTreeSet::new();
+    for answer in answers.iter().filter(|answer| answer.status == 201) {
+        if answer.json["title"] != "夜航" || answer.json["related"] != json!([other]) {
+            continue;
+        }
+        let id = answer.json["id"].as_i64().expect("an id");
+        assert!(slugs.insert(answer.json["slug"].to_string()));
+        for (told, alone) in told(&app, id).await.iter().zip(&as_alone) {
+            assert_eq!(told, alone, "{told}\n{alone}");
+        }
+    }
+    assert_eq!(slugs.len(), 3);
+    // Lists and their totals, tags and the change log have all of them.
+    let made = of(201) - 1;
+    for (path, listed) in [
+        (format!("/v1/articles?section={pier}"), made + 1),
+        (format!("/v1/articles?section={news}"), made + 1),
+        ("/v1/articles".to_owned(), made + 2),
+        ("/v1/articles?tag=船".to_owned(), made + 1),
+    ] {
+        let list = app.get(&path).await.ok(200).json;
+        assert_eq!(
+            list["data"].as_array().map(Vec::len),
+            Some(listed),
+            "{path}"
+        );
+        assert_eq!(list["page"]["total"], json!(listed), "{path}");
+    }
+    let changes = app.get("/v1/changes?resource=article").await.ok(200).json;
+    assert_eq!(changes["data"].as_array().map(Vec::len), Some(made + 2));
+}
+
+crate::facts![
+    those_that_come_at_once_are_kept_or_refused_each_by_itself,
+    what_is_made_together_is_what_is_made_alone,
+];
