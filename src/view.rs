@@ -4,7 +4,7 @@
 //! A read asks in its own snapshot how far the change log goes, and takes them from the read before where
 //! it goes no further: so they are never of another state than the rows beside them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use diesel::QueryResult;
@@ -24,6 +24,8 @@ pub struct View {
     /// The instant of the read.
     pub now: Timestamp,
     state: Arc<State>,
+    /// How far the change log went in the statement that read last.
+    noted: Cell<Option<i64>>,
 }
 
 /// What holds for one state of the content, until time alone changes it.
@@ -101,14 +103,14 @@ impl Views {
         let state = self.last()?;
         state
             .holds(state.generation, now)
-            .then_some(View { now, state })
+            .then_some(View::of(now, state))
     }
 
     /// The content as the transaction on `conn` has it, at this instant: the change log goes so far there.
     pub fn open(&self, conn: &mut Conn, generation: i64, now: Timestamp) -> QueryResult<View> {
         let known = self.last();
         if let Some(state) = known.clone().filter(|state| state.holds(generation, now)) {
-            return Ok(View { now, state });
+            return Ok(View::of(now, state));
         }
         let state = Arc::new(State::load(conn, known.as_deref(), generation, now)?);
         let mut newest = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -119,7 +121,7 @@ impl Views {
         {
             *newest = Some(Arc::clone(&state));
         }
-        Ok(View { now, state })
+        Ok(View::of(now, state))
     }
 }
 
@@ -127,13 +129,31 @@ impl View {
     /// The same at another instant; `None` where time has changed what it holds.
     pub fn at(&self, now: Timestamp) -> Option<Self> {
         let state = Arc::clone(&self.state);
-        let view = Self { now, state };
+        let view = Self::of(now, state);
         view.state.holds(view.state.generation, now).then_some(view)
     }
 
-    /// Whether the content is still what it was.
+    fn of(now: Timestamp, state: Arc<State>) -> Self {
+        Self {
+            now,
+            state,
+            noted: Cell::new(None),
+        }
+    }
+
+    /// Notes how far the change log went in the statement that has just read. A read that goes on with
+    /// another statement notes nothing.
+    pub fn note(&self, generation: i64) {
+        self.noted.set(Some(generation));
+    }
+
+    /// Whether the content was still the same when the last statement read.
     pub fn is_current(&self, conn: &mut Conn) -> QueryResult<bool> {
-        Ok(content::generation(conn)? == self.state.generation)
+        let generation = match self.noted.take() {
+            Some(noted) => noted,
+            None => content::generation(conn)?,
+        };
+        Ok(generation == self.state.generation)
     }
 
     /// All sections.

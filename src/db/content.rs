@@ -10,6 +10,7 @@ use tokio::sync::watch::{Receiver, Sender};
 
 use super::schema::changes;
 use super::{Conn, dialect};
+use crate::each;
 use crate::slugs::Resource;
 
 /// Among how many marks the articles that change are divided.
@@ -252,6 +253,7 @@ pub(super) fn watched<T, E: From<diesel::result::Error>>(
 
 /// The newest `seq` of the change log: the generation of the content. 0 in an empty log.
 pub fn generation(conn: &mut Conn) -> QueryResult<i64> {
-    let last: Option<i64> = changes::table.select(max(changes::seq)).first(conn)?;
+    let newest = changes::table.select(max(changes::seq));
+    let last: Option<i64> = each!(conn, c => newest.first(c))?;
     Ok(last.unwrap_or(0))
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use diesel::dsl::{exists, max};
 use diesel::prelude::*;
 
 use crate::articles::store::{ArticleRow, DetailsRow, Stored, also_in, related};
@@ -11,8 +12,9 @@ use crate::articles::wire::{
     ManagedArticle, ManagedArticleSummary, Rest, Seo,
 };
 use crate::config::Site;
-use crate::db::schema::{article_also, article_details, articles, listings};
+use crate::db::schema::{article_also, article_details, articles, changes, listings};
 use crate::db::{Conn, JsonOf, Timestamp, among};
+use crate::each;
 use crate::error::{ApiError, ApiResult};
 use crate::http::answer::CountPlace;
 use crate::sections::Tree;
@@ -37,10 +39,10 @@ pub fn summaries(
     site: &Site,
     include: Include,
 ) -> ApiResult<Vec<ArticleSummary>> {
-    let rows: Vec<ArticleRow> = articles::table
+    let rows: Vec<ArticleRow> = each!(conn, c => articles::table
         .filter(among(articles::id, ids))
         .select(ArticleRow::as_select())
-        .load(conn)?;
+        .load(c))?;
     let mut rows: HashMap<i64, ArticleRow> = rows.into_iter().map(|row| (row.id, row)).collect();
     let mut bodies = if include.body {
         bodies(conn, ids)?
@@ -152,23 +154,35 @@ pub fn article(
     site: &Site,
     with_hits: bool,
 ) -> ApiResult<Option<Article>> {
-    let found: Option<(ArticleRow, Details)> = articles::table
+    type Row = (ArticleRow, Details, bool, Option<i64>);
+    let found: Option<Row> = each!(conn, c => articles::table
         .inner_join(article_details::table)
         .inner_join(listings::table)
         .filter(articles::id.eq(id))
         .filter(listings::section_id.eq(SITE))
         .filter(is_public(view.now))
-        .select((ArticleRow::as_select(), Details::as_select()))
-        .first(conn)
-        .optional()?;
-    let Some((row, details)) = found else {
+        .select((
+            ArticleRow::as_select(),
+            Details::as_select(),
+            exists(article_also::table.filter(article_also::article_id.eq(id))),
+            changes::table.select(max(changes::seq)).single_value(),
+        ))
+        .first(c))
+    .optional()?;
+    let Some((row, details, stands_elsewhere, generation)) = found else {
         return Ok(None);
     };
-    let also_in: Vec<i64> = article_also::table
-        .filter(article_also::article_id.eq(id))
-        .order(article_also::ordinal)
-        .select(article_also::section_id)
-        .load(conn)?;
+    let also_in: Vec<i64> = if stands_elsewhere {
+        article_also::table
+            .filter(article_also::article_id.eq(id))
+            .order(article_also::ordinal)
+            .select(article_also::section_id)
+            .load(conn)?
+    } else {
+        // All of it is of one statement.
+        view.note(generation.unwrap_or(0));
+        Vec::new()
+    };
     let mut article = whole(row, details, &also_in, view.tree(), site)?;
     if with_hits {
         article.hits = Some(CountPlace { article_id: id });

@@ -210,7 +210,7 @@ async fn what_is_made_together_is_what_is_made_alone(stage: Stage) {
         );
         assert_eq!(list["page"]["total"], json!(listed), "{path}");
     }
-    let changes = app.get("/v1/changes?resource=article").await.ok(200).json;
+    let changes = app.get("/v1/changes?resources=article").await.ok(200).json;
     assert_eq!(changes["data"].as_array().map(Vec::len), Some(made + 2));
 }
 
