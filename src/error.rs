@@ -283,6 +283,11 @@ impl ApiError {
         )
     }
 
+    /// Whether a rule of the service's says no, and nothing has failed.
+    pub fn is_refusal(&self) -> bool {
+        self.code().status().is_client_error()
+    }
+
     /// The kind of error.
     pub fn code(&self) -> Code {
         match self {

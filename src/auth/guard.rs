@@ -99,37 +99,37 @@ impl Caller {
             request_id: self.actor.request_id.clone(),
             user_agent: None,
         };
-        let found = match self.found_before() {
-            Some(found) => Some(found),
+        let (at, found) = match self.found_before(now) {
+            Some((at, found)) => (at, Some(found)),
             None => match &self.proof {
-                Proof::Token(token) => store::find_caller(conn, token, &origin, now)?,
+                Proof::Token(token) => (now, store::find_caller(conn, token, &origin, now)?),
                 Proof::Key(hash) => {
-                    api_key::find(conn, hash, now)?.map(|row| row.caller(hash.clone(), &origin))
+                    let row = api_key::find(conn, hash, now)?;
+                    (now, row.map(|row| row.caller(hash.clone(), &origin)))
                 }
             },
         };
         let caller = found.ok_or_else(unauthorized)?;
         if let Some(state) = later::state() {
-            FOUND.set(Some((state, caller.clone())));
+            FOUND.set(Some((state, at, caller.clone())));
         }
         caller.check(needed)?;
         Ok(caller)
     }
 
     /// The caller as the unit just before has found it in the same transaction, where nothing but articles
-    /// was added since.
-    fn found_before(&self) -> Option<Self> {
+    /// was added since, and within the same second.
+    fn found_before(&self, now: Timestamp) -> Option<(Timestamp, Self)> {
         let state = later::state()?;
-        let (found_in, found) = FOUND.take()?;
-        let is_same = found_in == state && found.proof == self.proof;
-        is_same.then(|| Self {
-            actor: Actor {
-                address: self.actor.address,
-                request_id: self.actor.request_id.clone(),
-                ..found.actor
-            },
-            ..found
-        })
+        let (found_in, at, found) = FOUND.take()?;
+        let is_same =
+            found_in == state && found.proof == self.proof && at <= now && now < at.plus_seconds(1);
+        let actor = Actor {
+            address: self.actor.address,
+            request_id: self.actor.request_id.clone(),
+            ..found.actor
+        };
+        is_same.then(|| (at, Self { actor, ..found }))
     }
 
     fn forbidden(&self) -> ApiError {
@@ -155,8 +155,8 @@ impl Caller {
 }
 
 thread_local! {
-    /// Whom the last unit of writing on this thread that only adds has found, and in which state.
-    static FOUND: Cell<Option<(u64, Caller)>> = const { Cell::new(None) };
+    /// Whom the last unit of writing on this thread that only adds has found, in which state, and when.
+    static FOUND: Cell<Option<(u64, Timestamp, Caller)>> = const { Cell::new(None) };
 }
 
 /// A permission as a type, for [`Can`].

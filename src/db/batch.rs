@@ -1,5 +1,5 @@
 //! Writers of content share transactions: units that wait for their turn are run one after the other in the
-//! transaction of the first, each behind a savepoint, and committed together. So the disk, or the lock that
+//! transaction of the first, each that changes something behind a savepoint, and committed together. So the disk, or the lock that
 //! nodes share, is waited for once for all of them. Nobody is answered before the commit.
 //!
 //! A unit that only adds needs no savepoint, and its rows are written with those of others: see
@@ -20,12 +20,23 @@ pub(super) const TAKES_IN: Duration = Duration::from_millis(10);
 
 type Manager = <Conn as Connection>::TransactionManager;
 
+/// How a unit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// It did what it was to do.
+    Done,
+    /// It was refused by a rule of the service's; the connection is as it was.
+    Refused,
+    /// Something failed: the transaction may not be good any more.
+    Failed,
+}
+
 /// A unit of writing, with whoever waits for it.
 pub(super) trait Unit: Send {
-    /// Runs it; whether it succeeded.
-    fn run(&mut self, conn: &mut Conn) -> bool;
+    /// Runs it, and tells how that ended.
+    fn run(&mut self, conn: &mut Conn) -> Ran;
 
-    /// Whether it changes nothing that is there.
+    /// Whether it changes nothing that is there, so that it needs no savepoint.
     fn only_adds(&self) -> bool;
 
     /// Tells what became of it. With an error of the transaction around it nothing of it is kept.
@@ -39,7 +50,8 @@ pub(super) struct Asked<T, E, F> {
     pub(super) reply: Sender<Result<T, E>>,
     pub(super) span: Span,
     pub(super) names_purges: bool,
-    pub(super) only_adds: bool,
+    /// In a unit that only adds: tells a refusal from a fault.
+    pub(super) only_adds: Option<fn(&E) -> bool>,
 }
 
 impl<T, E, F> Unit for Asked<T, E, F>
@@ -48,17 +60,21 @@ where
     E: From<DbError> + From<Error> + Send,
     F: FnOnce(&mut Conn) -> Result<T, E> + Send,
 {
-    fn run(&mut self, conn: &mut Conn) -> bool {
+    fn run(&mut self, conn: &mut Conn) -> Ran {
         let (names, work) = (self.names_purges, self.work.take());
         let named = |work| self.span.in_scope(|| purges::named(conn, names, work));
-        let done = later::collecting(self.only_adds, || work.map(named));
-        let succeeded = matches!(done, Some(Ok(_)));
+        let done = later::collecting(self.only_adds(), || work.map(named));
+        let ran = match (&done, self.only_adds) {
+            (Some(Ok(_)), _) => Ran::Done,
+            (Some(Err(error)), Some(is_refusal)) if is_refusal(error) => Ran::Refused,
+            _ => Ran::Failed,
+        };
         self.done = done;
-        succeeded
+        ran
     }
 
     fn only_adds(&self) -> bool {
-        self.only_adds
+        self.only_adds.is_some()
     }
 
     fn answer(self: Box<Self>, failed: Option<DbError>) {
@@ -103,7 +119,7 @@ pub(super) fn run(
     later::clear();
     for unit in units.iter_mut() {
         // Not behind a savepoint: mostly there is no other.
-        if !unit.run(conn) {
+        if unit.run(conn) != Ran::Done {
             return Err(Undone::ByUnit);
         }
     }
@@ -124,7 +140,7 @@ pub(super) fn run(
 fn behind_savepoint(conn: &mut Conn, unit: &mut dyn Unit) -> QueryResult<()> {
     later::flush(conn)?;
     Manager::begin_transaction(conn)?;
-    if unit.run(conn) {
+    if unit.run(conn) == Ran::Done {
         return Manager::commit_transaction(conn);
     }
     Manager::rollback_transaction(conn)?;
@@ -148,6 +164,10 @@ mod tests {
 
     struct Row(i64);
 
+    fn is_busy(error: &DbError) -> bool {
+        matches!(error, DbError::Busy)
+    }
+
     impl Later for Row {
         fn write(conn: &mut Conn, rows: Vec<Self>) -> QueryResult<()> {
             let values: Vec<String> = rows
@@ -170,6 +190,7 @@ mod tests {
             match number {
                 HAS_WRITTEN => later::begin_writing(),
                 HAS_FLUSHED => later::flush(conn)?,
+                MEETS_A_FAULT => drop(diesel::sql_query("SELECT nothing").execute(conn)?),
                 _ => {}
             }
             (number >= 0).then_some(number).ok_or(DbError::Busy)
@@ -180,7 +201,7 @@ mod tests {
             reply,
             span: Span::none(),
             names_purges: false,
-            only_adds,
+            only_adds: only_adds.then_some(is_busy),
         };
         (Box::new(asked), told)
     }
@@ -189,6 +210,10 @@ mod tests {
     const HAS_WRITTEN: i64 = -100;
     /// Fails after it has had its own row written.
     const HAS_FLUSHED: i64 = -200;
+    /// Fails by the database, not by a rule.
+    const MEETS_A_FAULT: i64 = -400;
+    /// Can be collected, but not be written.
+    const UNWRITABLE: i64 = 0;
     /// Fails after it has had the rows of those before written.
     const WRITES_OTHERS: i64 = -300;
 
@@ -206,7 +231,7 @@ mod tests {
             unreachable!("it is SQLite's");
         };
         sqlite
-            .batch_execute("CREATE TABLE numbers (number INTEGER NOT NULL)")
+            .batch_execute("CREATE TABLE numbers (number INTEGER NOT NULL CHECK (number <> 0))")
             .expect("a table");
         let (units, told): (VecDeque<_>, Vec<_>) = units
             .iter()
@@ -258,11 +283,15 @@ mod tests {
 
     #[test]
     fn a_unit_that_fails_after_it_has_written_ends_the_transaction() {
-        for failing in [HAS_WRITTEN, HAS_FLUSHED] {
+        for failing in [HAS_WRITTEN, HAS_FLUSHED, MEETS_A_FAULT] {
             let units = [(1, true), (failing, true), (2, true)];
             let (done, rows, _) = together(&units);
-            assert_eq!((done, rows), (false, vec![]));
+            assert_eq!((done, rows), (false, vec![]), "{failing}");
         }
+        // What was left by one before and can't be written when the next one asks for it.
+        let units = [(1, true), (UNWRITABLE, true), (WRITES_OTHERS, true)];
+        let (done, rows, _) = together(&units);
+        assert_eq!((done, rows), (false, vec![]));
         // Behind a savepoint it may.
         let units = [(1, true), (HAS_WRITTEN, false), (2, true)];
         let (done, rows, _) = together(&units);
@@ -274,7 +303,8 @@ mod tests {
         let (mut first, mut told) = unit(1, false);
         let (second, mut never_begun) = unit(2, false);
         let sqlite = SqliteConnection::establish(":memory:").expect("a database");
-        assert!(!first.run(&mut Conn::Sqlite(sqlite)), "there is no table");
+        let ran = first.run(&mut Conn::Sqlite(sqlite));
+        assert_eq!(ran, Ran::Failed, "there is no table");
         for unit in [first, second] {
             unit.answer(Some(DbError::Unreachable("gone".to_owned())));
         }

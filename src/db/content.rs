@@ -149,7 +149,7 @@ impl Content {
 /// What a transaction has added to the change log.
 #[derive(Debug, Default)]
 struct Added {
-    /// The newest row before it; `None`: some of it may have been undone.
+    /// The newest row before it; `None`: nobody had looked, or some of it may have been undone.
     from: Option<i64>,
     to: i64,
     /// The articles; `None`: others, too.
@@ -185,7 +185,7 @@ pub fn last(conn: &mut Conn) -> QueryResult<i64> {
 }
 
 /// Notes that the transaction on this thread has added entries of such resources to the change log, up to
-/// this `seq`.
+/// this `seq`. Whoever undoes some of that calls [`undone`].
 pub fn note_added(resource: Resource, ids: impl IntoIterator<Item = i64>, to: i64) {
     let from = LAST.replace(Some(to));
     ADDED.with_borrow_mut(|added| {
@@ -225,6 +225,15 @@ pub(super) fn undone() {
 /// In a writing transaction that has asked for [`last`]: as long as it is the same, so are the sections.
 pub fn sections_seen() -> u64 {
     SECTIONS.get()
+}
+
+/// Runs a part of the writing transaction on this thread behind a savepoint: where it fails, it is undone
+/// alone.
+pub fn part<T, E: From<diesel::result::Error>>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> Result<T, E>,
+) -> Result<T, E> {
+    conn.transaction(work).inspect_err(|_| undone())
 }
 
 /// Runs work of a transaction that writes, and tells what is new in the change log where it has added to

@@ -35,13 +35,18 @@ macro_rules! insert_all {
     };
 }
 
-/// Runs a statement for rows so that the connection keeps it: PostgreSQL, to which each is a round trip, for
-/// sixteen rows at once and for what is left of them; SQLite for one after the other.
+/// Runs a statement for rows. SQLite does for one after the other, by one that it keeps; PostgreSQL, to which
+/// each is a round trip, for sixteen rows at once and for what is left of them, by some that it keeps, or,
+/// where there are many, for 500. (The rows' type must have `treat_none_as_default_value = false`: with
+/// defaults the kept statement would be another one than the rows need.)
 #[macro_export]
 macro_rules! in_chunks {
     ($conn:expr, $rows:expr, |$values:ident, $c:ident| $run:expr) => {
         match $conn {
             $crate::db::Conn::Sqlite($c) => $rows.iter().try_for_each(|$values| $run),
+            $crate::db::Conn::Pg($c) if $rows.len() > 64 => {
+                $rows.chunks(500).try_for_each(|$values| $run)
+            }
             $crate::db::Conn::Pg($c) => $rows.chunks(16).try_for_each(|chunk| {
                 $crate::in_chunks!(
                     @by_length chunk, |$values| $run, 16 15 14 13 12 11 10 9 8 7 6 5 4 3 2
@@ -80,9 +85,6 @@ macro_rules! upserted {
         }
     };
 }
-
-/// The most bound values in one statement: SQLite allows 32,766.
-pub const MAX_BINDS: usize = 32_000;
 
 /// Key of the PostgreSQL advisory lock that makes content writers take turns ("lanmu" in ASCII).
 const CONTENT_LOCK: i64 = 0x006c_616e_6d75;

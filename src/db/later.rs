@@ -1,5 +1,5 @@
-//! Rows that units of writing only add are collected, and written for all units of a transaction together:
-//! one statement a table instead of one a row, which on PostgreSQL is one round trip.
+//! Rows that units of writing only add are collected, and written for all units of a transaction together: on
+//! PostgreSQL one statement for up to 16 rows of a table, which is one round trip, instead of one a row.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use diesel::prelude::*;
 
 use super::Conn;
+use super::batch::Ran;
 
 /// A row that can be written later in the transaction: nothing reads it before, but what has called
 /// [`flush`].
@@ -89,23 +90,28 @@ pub fn write<T: Later>(conn: &mut Conn, rows: Vec<T>) -> QueryResult<()> {
 }
 
 /// Notes that the unit on this thread writes by itself from now on: where it fails, its transaction is
-/// undone with all others in it. A unit that only adds calls it before, and as late as it can.
+/// undone with all others in it. A unit that only adds must call it before, and should as late as it can: what
+/// it writes without is not undone where it is refused.
 pub fn begin_writing() {
     COLLECTED.with_borrow_mut(|collected| collected.writes = true);
 }
 
-/// Writes what units before have left to be written: for whoever reads it in the same transaction.
+/// Writes what units before have left to be written: for whoever reads it in the same transaction. Where it
+/// fails, the transaction is undone.
 pub fn flush(conn: &mut Conn) -> QueryResult<()> {
-    let rows = COLLECTED.with_borrow_mut(|collected| {
+    let (rows, writes) = COLLECTED.with_borrow_mut(|collected| {
         let has_own = collected.own().any(|(rows, before)| rows.len() > before);
-        collected.writes |= has_own;
+        let writes = collected.writes || has_own;
+        collected.writes = true;
         collected.before.clear();
         collected.names.clear();
         collected.names_before = 0;
-        std::mem::take(&mut collected.rows)
+        (std::mem::take(&mut collected.rows), writes)
     });
     next_state();
-    rows.into_iter().try_for_each(|rows| rows.write(conn))
+    rows.into_iter().try_for_each(|rows| rows.write(conn))?;
+    COLLECTED.with_borrow_mut(|collected| collected.writes = writes);
+    Ok(())
 }
 
 /// How many rows of this kind are yet to be written.
@@ -133,15 +139,19 @@ pub(super) fn clear() {
     next_state();
 }
 
-/// Runs a unit that only adds, behind others in their transaction. Where it fails, what it has collected is
-/// forgotten. Whether the transaction can go on: it can't where a unit that failed had begun to write.
-pub(super) fn try_adding(run: impl FnOnce() -> bool) -> bool {
+/// Runs a unit that only adds, behind others in their transaction. Where it is refused, what it has collected is
+/// forgotten. Whether the transaction can go on: it can't where the unit had begun to write, or met a fault.
+pub(super) fn try_adding(run: impl FnOnce() -> Ran) -> bool {
     COLLECTED.with_borrow_mut(|collected| {
         collected.writes = false;
         collected.before = collected.rows.iter().map(|rows| rows.len()).collect();
         collected.names_before = collected.names.len();
     });
-    run() || COLLECTED.with_borrow_mut(Collected::go_back)
+    match run() {
+        Ran::Done => true,
+        Ran::Refused => COLLECTED.with_borrow_mut(Collected::go_back),
+        Ran::Failed => false,
+    }
 }
 
 /// Runs a unit's work, whose rows may be written later where it only adds.

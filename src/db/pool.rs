@@ -389,21 +389,22 @@ impl Db {
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        self.change(false, work).await
+        self.change(None, work).await
     }
 
     /// Runs a unit of writing content as [`Db::write`] does, for one that changes nothing that is there:
-    /// see [`super::later`].
-    pub async fn add<T, E, F>(&self, work: F) -> Result<T, E>
+    /// see [`super::later`]. Of an error, `is_refusal` tells whether it is one of the service's rules alone, so
+    /// that the transaction is still good.
+    pub async fn add<T, E, F>(&self, work: F, is_refusal: fn(&E) -> bool) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T, E> + Send + 'static,
     {
-        self.change(true, work).await
+        self.change(Some(is_refusal), work).await
     }
 
-    async fn change<T, E, F>(&self, only_adds: bool, work: F) -> Result<T, E>
+    async fn change<T, E, F>(&self, only_adds: Option<fn(&E) -> bool>, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + From<diesel::result::Error> + Send + 'static,

@@ -85,7 +85,7 @@ impl<T> Asked<T> {
             // These change more: what is kept of keys, where ids come from.
             return self.write(app, caller, work).await;
         }
-        Ok(app.db.add(work).await?.send())
+        Ok(app.db.add(work, ApiError::is_refusal).await?.send())
     }
 }
 

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use actix_web::web::Data;
 use actix_web::{HttpResponse, post};
-use diesel::Connection;
 
 use super::{checked_released, checked_update};
 use crate::app::App;
@@ -15,7 +14,7 @@ use crate::articles::wire::{
     checked_note,
 };
 use crate::auth::{Can, Permission, WriteContent};
-use crate::db::Conn;
+use crate::db::{Conn, content};
 use crate::error::{ApiError, ApiResult, Code, Fault, FaultCode};
 use crate::http::body::Body;
 use crate::http::fields::{Check, Member};
@@ -87,7 +86,7 @@ pub async fn bulk(
         let mut items = Vec::with_capacity(bulk.ids.len());
         for (index, id) in (0..).zip(bulk.ids) {
             // A savepoint: what fails halfway leaves nothing of its own.
-            let done = conn.transaction(|conn| apply(conn, &writer, &bulk.each, id, &locale));
+            let done = content::part(conn, |conn| apply(conn, &writer, &bulk.each, id, &locale));
             items.push(item(index, id, done, &writer)?);
         }
         answered(items, bulk.is_atomic)

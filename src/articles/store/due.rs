@@ -10,7 +10,7 @@ use diesel::sql_types::BigInt;
 use crate::articles::rules::Status;
 use crate::audit::{self, Actor, Change, Entry, Event, Resource};
 use crate::db::schema::articles;
-use crate::db::{Conn, Timestamp, dialect, purges};
+use crate::db::{Conn, Timestamp, content, dialect, purges};
 use crate::error::{ApiResult, Code};
 use crate::http::keys::Key;
 
@@ -60,7 +60,7 @@ pub fn settle_due(conn: &mut Conn, ids: &[i64], now: Timestamp) -> ApiResult<usi
     for was in super::find_many(conn, ids)? {
         let (id, before) = (was.row.id, was.row.status.clone());
         // A savepoint: one that can't be settled holds up no other.
-        match conn.transaction(|conn| settle(conn, was, &act)) {
+        match content::part(conn, |conn| settle(conn, was, &act)) {
             Ok(is) => settled += usize::from(is.row.status != before),
             Err(error) if error.code() == Code::Internal => {
                 tracing::error!(id, %error, "what time has made of an article can't be written down");

@@ -31,7 +31,7 @@ pub enum Name {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = article_legacy_urls)]
+#[diesel(table_name = article_legacy_urls, treat_none_as_default_value = false)]
 struct LegacyUrlRow {
     article_id: i64,
     ordinal: i64,

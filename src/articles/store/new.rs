@@ -15,7 +15,7 @@ use crate::db::{Conn, dialect};
 use crate::{each, in_chunks};
 
 #[derive(Insertable)]
-#[diesel(table_name = articles)]
+#[diesel(table_name = articles, treat_none_as_default_value = false)]
 struct NewArticle {
     #[diesel(skip_insertion)]
     id: i64,
@@ -80,10 +80,12 @@ impl Later for NewArticle {
                 .get_results::<i64>(c);
             inserted.map(|inserted| ids.extend(inserted))
         })?;
-        // Others have told them already.
-        match rows.iter().map(|row| row.id).eq(ids) {
-            true => Ok(()),
-            false => Err(Error::RollbackTransaction),
+        // Whoever waits has been promised these.
+        let promised: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        if promised == ids {
+            return Ok(());
         }
+        tracing::error!(?promised, ?ids, "somebody else takes ids of articles");
+        Err(Error::RollbackTransaction)
     }
 }

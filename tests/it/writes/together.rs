@@ -1,12 +1,14 @@
 //! Writes that come all at once, and so share transactions.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::ARTICLES;
 use crate::support::app::TestApp;
 use crate::support::client::Answer;
+use crate::support::people::KEYS;
+use crate::support::replicated::generation;
 use crate::support::stage::Stage;
 
 async fn waiting(app: &TestApp) -> usize {
@@ -38,7 +40,7 @@ async fn at_once(app: &TestApp, requests: Vec<(Method, String, Value)>) -> Vec<A
         assert_eq!(waiting(app).await, number - 1);
         drop(held);
     };
-    let (answers, ()) = futures_util::future::join(join_all(writes), release).await;
+    let (answers, ()) = join(join_all(writes), release).await;
     assert_eq!(waiting(app).await, 0);
     answers
 }
@@ -214,7 +216,124 @@ async fn what_is_made_together_is_what_is_made_alone(stage: Stage) {
     assert_eq!(changes["data"].as_array().map(Vec::len), Some(made + 2));
 }
 
+async fn a_part_that_is_undone_leaves_nothing_to_learn(stage: Stage) {
+    let app = stage.app().await;
+    let admin = app.admin();
+    let port = admin.section("港口", json!({})).await;
+    let expiring = json!({"expires_at": "2026-01-31T05:00:00Z"});
+    let over = admin.article("早班", port, expiring).await;
+    let other = admin.article("晚班", port, json!({})).await;
+    app.set_clock("2026-01-31T06:00:00Z");
+    let path = format!("/v1/articles/{other}");
+    let managed = format!("{ARTICLES}/{other}");
+    app.get(&path).await.ok(200);
+    for title in ["夜班", "末班"] {
+        // What time has made of it is written down first, and undone with what is refused then.
+        let bulk = json!({"action": "move", "ids": [over, other], "section_id": port + 9});
+        let done = admin.post(&format!("{ARTICLES}/bulk"), bulk).await.ok(200);
+        assert_eq!(done["failed"], 2, "{}", done.text());
+        let known = app.app.db.content().generation();
+        assert_eq!(known, generation(&mut app.connect()));
+        admin.patch(&managed, json!({"title": title})).await.ok(200);
+        assert_eq!(app.get(&path).await.ok(200)["title"], title);
+    }
+}
+
+async fn whoever_loses_access_creates_nothing_more(stage: Stage) {
+    let app = stage.with(&[("LANMU_DB_WAIT_MS", "60000")]).await;
+    let admin = app.admin();
+    let port = admin.section("港口", json!({})).await;
+    let (id, key) = app
+        .api_key(&["content:read", "content:write"], json!({}))
+        .await;
+    let revoke = format!("{KEYS}/{id}");
+    // Its use is noted once a minute: that is a write, too.
+    app.get_with(&key, ARTICLES).await.ok(200);
+    let (app, admin, key, revoke) = (&app, &admin, &key, &revoke);
+    let create = async |title: &str| {
+        let body = json!({"title": title, "section_id": port});
+        let request = app.with(key, Method::POST, ARTICLES);
+        request.json(&body).send().await.status
+    };
+    let held = app.hold_writers();
+    // One after the other, so that they stand in the line in this order.
+    let behind = async |number: usize| {
+        for _ in 0..1000 {
+            if waiting(app).await >= number {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{number} are to wait");
+    };
+    let first = join(create("一"), create("二"));
+    let then = async {
+        behind(1).await;
+        join(async { admin.delete(revoke).await.status }, async {
+            behind(2).await;
+            join(create("三"), async {
+                behind(3).await;
+                drop(held);
+            })
+            .await
+            .0
+        })
+        .await
+    };
+    let (first, then) = join(first, then).await;
+    assert_eq!((first, then), ((201, 201), (204, 401)));
+    let list = admin.get(ARTICLES).await.ok(200);
+    assert_eq!(list["page"]["total"], 2);
+}
+
+async fn many_that_come_at_once_are_all_written(stage: Stage) {
+    let app = stage.with(&[("LANMU_DB_WAIT_MS", "60000")]).await;
+    let port = app.admin().section("港口", json!({})).await;
+    let pier = app
+        .admin()
+        .section("码头", json!({"parent_id": port}))
+        .await;
+    let create = |n: usize| {
+        let body = json!({
+            "title": "同名", "section_id": pier, "tags": ["船", "夜"], "publish": {},
+            "body": {"format": "text", "content": "开航"}, "external_id": format!("ext-{n}")
+        });
+        (Method::POST, ARTICLES.to_owned(), body)
+    };
+    let number = 40;
+    let answers = at_once(&app, (0..number).map(create).collect()).await;
+    let mut ids: Vec<i64> = answers
+        .iter()
+        .map(|answer| answer.json["id"].as_i64().expect("an id"))
+        .collect();
+    ids.sort_unstable();
+    // No id and no slug is passed over, and each is the one that its author was told.
+    let first = ids[0];
+    assert_eq!(ids, (first..).take(number).collect::<Vec<_>>());
+    let mut slugs = std::collections::BTreeSet::new();
+    for answer in &answers {
+        let stored = app
+            .get(&format!("/v1/articles/{}", answer.json["id"]))
+            .await;
+        assert_eq!(stored.ok(200)["slug"], answer.json["slug"]);
+        slugs.insert(answer.json["slug"].to_string());
+    }
+    assert_eq!(slugs.len(), number);
+    assert!(slugs.contains("\"tong-ming-40\""), "{slugs:?}");
+    let list = app
+        .get(&format!("/v1/articles?section={port}"))
+        .await
+        .ok(200);
+    assert_eq!(list["page"]["total"], number);
+    // The next one goes on behind them.
+    let next = app.admin().article("又一", pier, json!({})).await;
+    assert_eq!(next, first + i64::try_from(number).expect("few"));
+}
+
 crate::facts![
+    a_part_that_is_undone_leaves_nothing_to_learn,
+    whoever_loses_access_creates_nothing_more,
+    many_that_come_at_once_are_all_written,
     those_that_come_at_once_are_kept_or_refused_each_by_itself,
     what_is_made_together_is_what_is_made_alone,
 ];
