@@ -129,7 +129,7 @@ impl Caller {
             request_id: self.actor.request_id.clone(),
             ..found.actor
         };
-        is_same.then(|| (at, Self { actor, ..found }))
+        is_same.then_some((at, Self { actor, ..found }))
     }
 
     fn forbidden(&self) -> ApiError {
