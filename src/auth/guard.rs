@@ -118,7 +118,7 @@ impl Caller {
     }
 
     /// The caller as the unit just before has found it in the same transaction, where nothing but articles
-    /// was added since, and within the same second.
+    /// was added since, and less than a second later.
     fn found_before(&self, now: Timestamp) -> Option<(Timestamp, Self)> {
         let state = later::state()?;
         let (found_in, at, found) = FOUND.take()?;

@@ -96,7 +96,7 @@ where
 pub(super) enum Undone {
     /// Its only unit failed, and knows why.
     ByUnit,
-    /// A unit failed that can't be undone alone.
+    /// The last unit failed, and can't be undone alone; it knows why.
     WithAll,
     /// The database failed.
     ByDatabase(Error),

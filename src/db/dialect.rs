@@ -454,8 +454,10 @@ pub fn next_article_id(conn: &mut Conn) -> QueryResult<i64> {
         id: i64,
     }
     let sql = match conn {
+        // As AUTOINCREMENT does it: https://sqlite.org/autoinc.html
         Conn::Sqlite(_) => {
-            "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'articles'), 0) + 1 AS id"
+            "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'articles'), 0), \
+             coalesce((SELECT max(id) FROM articles), 0)) + 1 AS id"
         }
         Conn::Pg(_) => {
             "SELECT CASE WHEN is_called THEN last_value + 1 ELSE last_value END AS id \

@@ -624,7 +624,7 @@ impl Inner {
         (wait, runtime): &(Duration, Handle),
         units: &mut Vec<Box<dyn Unit>>,
         next: impl Fn() -> Option<Box<dyn Unit>>,
-    ) -> Result<(), DbError> {
+    ) -> Result<(), Failed> {
         let lane = self.lane(Kind::Content);
         let _turn = self.take(&self.turn, runtime, (*wait, None))?;
         let _permit = self.take(&lane.permits, runtime, (*wait, None))?;
@@ -642,12 +642,13 @@ impl Inner {
                 Ok(())
             }
             Outcome::Done(Err(Undone::ByUnit)) | Outcome::Broken(Undone::ByUnit) => Ok(()),
-            Outcome::Done(Err(Undone::WithAll)) | Outcome::Broken(Undone::WithAll) => {
-                Err(DbError::Busy)
-            }
+            Outcome::Done(Err(Undone::WithAll)) | Outcome::Broken(Undone::WithAll) => Err(Failed {
+                error: DbError::Busy,
+                last_knows: true,
+            }),
             Outcome::Done(Err(Undone::ByDatabase(error)))
-            | Outcome::Broken(Undone::ByDatabase(error)) => Err(error.into()),
-            Outcome::NotBegun(error) => Err(error),
+            | Outcome::Broken(Undone::ByDatabase(error)) => Err(DbError::from(error).into()),
+            Outcome::NotBegun(error) => Err(error.into()),
         }
     }
 
@@ -686,6 +687,23 @@ impl Inner {
     }
 }
 
+/// Why nothing of a transaction is kept.
+struct Failed {
+    /// What its units are told.
+    error: DbError,
+    /// Whether the last one knows better.
+    last_knows: bool,
+}
+
+impl From<DbError> for Failed {
+    fn from(error: DbError) -> Self {
+        Self {
+            error,
+            last_knows: false,
+        }
+    }
+}
+
 /// Runs a unit of writing content, and those that wait behind it, in one transaction.
 fn write(first: Writing, line: &Shared<Writing>) {
     let inner = first.inner;
@@ -694,11 +712,17 @@ fn write(first: Writing, line: &Shared<Writing>) {
     let next = || line.next().map(|next| next.unit);
     // A panic ends with the connection.
     let write = AssertUnwindSafe(|| inner.write(&turn, &mut units, next));
-    let written = catch_unwind(write).unwrap_or(Err(DbError::Broken));
-    let mut error = written.err();
-    if error.is_some() {
+    let written = catch_unwind(write).unwrap_or(Err(DbError::Broken.into()));
+    let failed = written.err();
+    if failed.is_some() {
         content::undone();
     }
+    if failed.as_ref().is_some_and(|failed| failed.last_knows)
+        && let Some(last) = units.pop()
+    {
+        last.answer(None);
+    }
+    let mut error = failed.map(|failed| failed.error);
     if units.len() > 1 {
         // It may be any one's fault.
         error = error.map(|error| error.of_another());

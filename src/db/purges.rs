@@ -48,7 +48,7 @@ pub(super) fn named<T, E: From<diesel::result::Error>>(
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = purges)]
+#[diesel(table_name = purges, treat_none_as_default_value = false)]
 struct Named {
     keys: String,
 }

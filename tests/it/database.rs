@@ -231,7 +231,7 @@ async fn cut_connections_are_made_anew(stage: Stage) {
     if stage.kind() == Kind::Sqlite {
         return;
     }
-    let app = stage.app().await;
+    let app = stage.with(&[("LANMU_DB_WAIT_MS", "60000")]).await;
     let admin = app.admin();
     let port = admin.section("港口", json!({})).await;
     let crowd = async || {
